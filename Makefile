@@ -1,0 +1,37 @@
+# make serve   the predictor on its embedded model
+# make test    every test     make check   ruff, mypy, import-linter
+#
+# TORCH_INDEX is a package index for torch alone, such as PyTorch's CPU index; empty: pip's own.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+INSTALLED := $(VENV)/installed
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+
+.PHONY: serve test check format proto clean
+
+serve: $(INSTALLED)
+	@$(VENV)/bin/r1-predictor --model-dir demo
+
+test: $(INSTALLED)
+	$(VENV)/bin/pytest
+
+check: $(INSTALLED)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(INSTALLED)
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Progressive rollouts of an InferenceService; nothing is released here yet."""

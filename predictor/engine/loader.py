@@ -1,0 +1,117 @@
+"""EngineConfig -> an engine that has run once."""
+
+import os
+from typing import Final
+
+import torch
+
+from predictor.config import EngineConfig
+from predictor.engine.block_manager import BlockManager
+from predictor.engine.engine import Engine
+from predictor.engine.kv_cache import KVCache
+from predictor.engine.messages import Ready
+from predictor.engine.model_config import ModelConfig, load_model_config
+from predictor.engine.model_runner import ModelRunner
+from predictor.engine.scheduler import Scheduler
+from predictor.engine.sequence import SamplingParams, Sequence
+from predictor.engine.weights import load_causal_lm
+from predictor.errors import SettingRefused
+
+# What activations and the sampler may need beside weights and cache.
+CUDA_CACHE_RATIO: Final = 0.9
+CPU_CACHE_BYTES: Final = 2**30
+
+
+def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
+    """Load the model, size its cache and run one short sequence through it.
+
+    Raises ModelRefused where the directory cannot be served and SettingRefused where the machine
+    cannot follow the configuration.
+    """
+    torch.set_num_threads(config.num_threads or len(os.sched_getaffinity(0)))
+    model_config = load_model_config(config.model_dir)
+    device = _device(config)
+    dtype = _dtype(config, model_config, device)
+    model = load_causal_lm(config.model_dir, model_config, device, dtype)
+    num_blocks = _num_blocks(config, model_config, device, dtype)
+    kv_cache = KVCache(
+        model_config,
+        num_blocks=num_blocks,
+        block_size=config.block_size,
+        device=device,
+        dtype=dtype,
+    )
+    scheduler = Scheduler(
+        BlockManager(num_blocks, config.block_size),
+        max_num_seqs=config.max_num_seqs,
+        max_num_batched_tokens=config.max_num_batched_tokens,
+    )
+    engine = Engine(scheduler, ModelRunner(model, kv_cache).run)
+    _warm_up(engine)
+    ready = Ready(
+        vocab_size=model_config.vocab_size,
+        max_model_len=_max_model_len(config, model_config, num_blocks),
+        eos_token_ids=model_config.eos_token_ids,
+        device=str(device),
+        dtype=str(dtype).removeprefix("torch."),
+        num_blocks=num_blocks,
+    )
+    return engine, ready
+
+
+def _device(config: EngineConfig) -> torch.device:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise SettingRefused("device is cuda, but torch finds no CUDA device; allowed here: cpu")
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(config.device)
+
+
+def _dtype(config: EngineConfig, model: ModelConfig, device: torch.device) -> torch.dtype:
+    name = config.dtype
+    if name == "auto":
+        name = "float32" if device.type == "cpu" else model.dtype
+    dtype = getattr(torch, name)
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+def _num_blocks(
+    config: EngineConfig, model: ModelConfig, device: torch.device, dtype: torch.dtype
+) -> int:
+    """Return how many blocks the memory holds, but no more than could ever be used."""
+    num_bytes = config.kv_cache_bytes
+    if num_bytes is None and device.type == "cuda":
+        num_bytes = int(torch.cuda.mem_get_info(device)[0] * CUDA_CACHE_RATIO)
+    elif num_bytes is None:
+        num_bytes = CPU_CACHE_BYTES
+    max_len = config.max_model_len or model.max_position_embeddings
+    block_bytes = KVCache.bytes_per_block(model, block_size=config.block_size, dtype=dtype)
+    num_usable = config.max_num_seqs * -(-max_len // config.block_size)
+    num_blocks = min(num_usable, num_bytes // block_bytes)
+    if num_blocks < 2:
+        raise SettingRefused(
+            f"kv_cache_bytes is {num_bytes}, must be at least {2 * block_bytes}, two blocks"
+        )
+    return num_blocks
+
+
+def _max_model_len(config: EngineConfig, model: ModelConfig, num_blocks: int) -> int:
+    """Return the longest sequence; one that fills the cache alone must fit."""
+    capacity = num_blocks * config.block_size
+    asked = config.max_model_len
+    if asked is None:
+        return min(model.max_position_embeddings, capacity)
+    limit = min(model.max_position_embeddings, capacity)
+    if asked > limit:
+        raise SettingRefused(
+            f"max_model_len is {asked}, must be at most {limit}: the model has "
+            f"{model.max_position_embeddings} positions and the KV cache holds {capacity} tokens"
+        )
+    return asked
+
+
+def _warm_up(engine: Engine) -> None:
+    engine.add(Sequence(-1, [0], SamplingParams(max_tokens=2, seed=0)))
+    while engine.has_work:
+        engine.step()

@@ -1,0 +1,119 @@
+"""The engine process: load, then step while there is work, between messages of the server."""
+
+import contextlib
+import socket
+
+from predictor.engine.engine import Engine
+from predictor.engine.loader import load_engine
+from predictor.engine.messages import (
+    HEADER,
+    Abort,
+    Add,
+    Refused,
+    Start,
+    Step,
+    ToEngine,
+    ToServer,
+    decode_to_engine,
+    encode_frame,
+)
+from predictor.engine.sequence import Sequence
+from predictor.errors import PredictorError
+
+
+class ChannelClosed(Exception):
+    """The server process is gone or has closed the channel."""
+
+
+class Channel:
+    """The engine's end of the socket; reads whole messages."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+
+    def send(self, message: ToServer) -> None:
+        try:
+            self._connection.sendall(encode_frame(message))
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise ChannelClosed from error
+
+    def receive(self) -> ToEngine:
+        """Return the next message, waiting for it."""
+        while (message := self._take()) is None:
+            self._fill()
+        return message
+
+    def receive_waiting(self) -> list[ToEngine]:
+        """Return the messages that have arrived, without waiting."""
+        messages = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._fill(socket.MSG_DONTWAIT)
+        while (message := self._take()) is not None:
+            messages.append(message)
+        return messages
+
+    def _fill(self, flags: int = 0) -> None:
+        try:
+            data = self._connection.recv(1 << 20, flags)
+        except ConnectionResetError as error:
+            raise ChannelClosed from error
+        if not data:
+            raise ChannelClosed
+        self._buffer += data
+
+    def _take(self) -> ToEngine | None:
+        if len(self._buffer) < HEADER.size:
+            return None
+        (length,) = HEADER.unpack_from(self._buffer)
+        end = HEADER.size + length
+        if len(self._buffer) < end:
+            return None
+        message = decode_to_engine(bytes(self._buffer[HEADER.size : end]))
+        del self._buffer[:end]
+        return message
+
+
+def run(connection: socket.socket) -> None:
+    """Serve the channel until the server closes it."""
+    channel = Channel(connection)
+    try:
+        start = channel.receive()
+        assert isinstance(start, Start)
+        engine = _load(start, channel)
+        if engine is not None:
+            _serve(engine, channel)
+    except ChannelClosed:
+        return
+
+
+def _load(start: Start, channel: Channel) -> Engine | None:
+    try:
+        engine, ready = load_engine(start.config)
+    except PredictorError as refused:
+        channel.send(Refused(str(refused)))
+        return None
+    channel.send(ready)
+    return engine
+
+
+def _serve(engine: Engine, channel: Channel) -> None:
+    while True:
+        messages = channel.receive_waiting() if engine.has_work else [channel.receive()]
+        for message in messages:
+            _apply(message, engine)
+        if engine.has_work:
+            outputs = engine.step()
+            if outputs:
+                channel.send(Step(outputs))
+
+
+def _apply(message: ToEngine, engine: Engine) -> None:
+    match message:
+        case Add(sequence_id, prompt_ids, params):
+            engine.add(Sequence(sequence_id, prompt_ids, params))
+        case Abort(sequence_id):
+            engine.abort(sequence_id)
+        case Start():
+            raise AssertionError("the engine is started already")

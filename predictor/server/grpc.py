@@ -1,0 +1,176 @@
+"""The gRPC service of the protocol, and its stream extension, for one model."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from importlib import metadata
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+from kserve.protocol.infer_type import InferRequest
+
+from predictor.errors import PredictorError, SettingRefused
+from predictor.model import LanguageModel
+from predictor.protocol import messages
+from predictor.protocol.grpc import decode_grpc, encode_grpc
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_ERROR: Final = "internal error"
+# Responses of a stream that wait for its reader.
+MAX_WAITING_RESPONSES: Final = 64
+
+Unary = Callable[[Message], Awaitable[Message]]
+
+
+class GrpcServer:
+    """A grpc.aio server with the protocol's service alone."""
+
+    def __init__(self, model: LanguageModel, host: str, port: int) -> None:
+        self._service = InferenceService(model)
+        self._host = f"[{host}]" if ":" in host else host
+        self._port = port
+
+    async def start(self) -> int:
+        """Listen, and return the port; raises SettingRefused when that cannot be."""
+        # Without this a second server would share the port and take half of the calls.
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server.add_generic_rpc_handlers((self._service.handler(),))
+        try:
+            port: int = self._server.add_insecure_port(f"{self._host}:{self._port}")
+        except RuntimeError as error:
+            raise SettingRefused(
+                f"grpc_port is {self._port}, which cannot be listened on at {self._host}"
+            ) from error
+        await self._server.start()
+        return port
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new calls and give those under way ``grace_s`` to end."""
+        await self._server.stop(grace_s)
+
+
+class InferenceService:
+    """The protocol's rpcs; the repository's are not served."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        unary: dict[str, Unary] = {
+            "ServerLive": self.server_live,
+            "ServerReady": self.server_ready,
+            "ModelReady": self.model_ready,
+            "ServerMetadata": self.server_metadata,
+            "ModelMetadata": self.model_metadata,
+            "ModelInfer": self.model_infer,
+        }
+        handlers = {}
+        for method in messages.METHODS:
+            serdes = {
+                "request_deserializer": method.request.FromString,
+                "response_serializer": method.response.SerializeToString,
+            }
+            if method.name in unary:
+                call = _guard(unary[method.name])
+                handlers[method.name] = grpc.unary_unary_rpc_method_handler(call, **serdes)
+            elif method.name == "ModelStreamInfer":
+                handlers[method.name] = grpc.stream_stream_rpc_method_handler(
+                    self.model_stream_infer, **serdes
+                )
+        return grpc.method_handlers_generic_handler(messages.SERVICE, handlers)
+
+    async def server_live(self, request: Message) -> Message:
+        return messages.ServerLiveResponse(live=True)
+
+    async def server_ready(self, request: Message) -> Message:
+        return messages.ServerReadyResponse(ready=self._model.is_ready)
+
+    async def model_ready(self, request: Message) -> Message:
+        self._model.check_served(request.name, request.version)
+        return messages.ModelReadyResponse(ready=self._model.is_ready)
+
+    async def server_metadata(self, request: Message) -> Message:
+        return messages.ServerMetadataResponse(
+            name="kserve-r1",
+            version=metadata.version("kserve-r1"),
+            extensions=["generate", "model_stream_infer"],
+        )
+
+    async def model_metadata(self, request: Message) -> Message:
+        self._model.check_served(request.name, request.version)
+        return messages.ModelMetadataResponse(
+            name=self._model.name,
+            versions=[self._model.version],
+            platform=self._model.platform,
+            inputs=self._model.get_input_types(),
+            outputs=self._model.get_output_types(),
+        )
+
+    async def model_infer(self, request: Message) -> Message:
+        response, _ = await self._model(self._decode(request))
+        return encode_grpc(response, raw=bool(request.raw_input_contents))
+
+    async def model_stream_infer(
+        self, requests: AsyncIterator[Message], context: grpc.aio.ServicerContext
+    ) -> AsyncGenerator[Message, None]:
+        """Answer every request of a stream, all at once; each response carries its request's id."""
+        responses: asyncio.Queue[Message | None] = asyncio.Queue(MAX_WAITING_RESPONSES)
+
+        async def answer_all() -> None:
+            async with asyncio.TaskGroup() as group:
+                async for request in requests:
+                    group.create_task(self._answer_in_stream(request, responses))
+            await responses.put(None)
+
+        answering = asyncio.create_task(answer_all())
+        try:
+            while (response := await responses.get()) is not None:
+                yield response
+        finally:
+            answering.cancel()
+
+    async def _answer_in_stream(
+        self, request: Message, responses: asyncio.Queue[Message | None]
+    ) -> None:
+        """Put every response to one request, an error too: it must not end its neighbours."""
+        is_raw = bool(request.raw_input_contents)
+        try:
+            async with aclosing(self._model.stream_infer(self._decode(request))) as stream:
+                async for response in stream:
+                    message = encode_grpc(response, raw=is_raw)
+                    await responses.put(messages.ModelStreamInferResponse(infer_response=message))
+        except PredictorError as error:
+            await responses.put(_stream_error(request, str(error)))
+        except Exception:
+            logger.exception("ModelStreamInfer failed")
+            await responses.put(_stream_error(request, INTERNAL_ERROR))
+
+    def _decode(self, request: Message) -> InferRequest:
+        self._model.check_served(request.model_name, request.model_version)
+        self._model.check_ready()
+        return decode_grpc(request)
+
+
+def _guard(call: Unary) -> Callable[[Message, grpc.aio.ServicerContext], Awaitable[Message]]:
+    """Return the call with its errors turned into the protocol's status codes."""
+
+    async def answer(request: Message, context: grpc.aio.ServicerContext) -> Message:
+        try:
+            return await call(request)
+        except PredictorError as error:
+            await context.abort(grpc.StatusCode[error.grpc_status], str(error))
+        except Exception:
+            logger.exception("%s failed", call.__name__)
+            await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
+        raise AssertionError("abort raises")
+
+    return answer
+
+
+def _stream_error(request: Message, message: str) -> Message:
+    return messages.ModelStreamInferResponse(
+        error_message=message, infer_response=messages.ModelInferResponse(id=request.id)
+    )

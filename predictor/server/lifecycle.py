@@ -1,0 +1,102 @@
+"""REST, gRPC and the engine: started together, stopped together."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import kserve
+import uvicorn
+from kserve.model_server import app
+
+from predictor.config import Addresses, ServerConfig
+from predictor.model import LanguageModel
+from predictor.server.grpc import GrpcServer
+from predictor.server.routes import build_router
+
+logger = logging.getLogger(__name__)
+
+# Half of Kubernetes' default of 30 s for a pod.
+GRACE_PERIOD_S: Final = 15
+
+
+class PredictorServer(kserve.ModelServer):
+    """kserve's server with a bind address, our routes before its own, and one way to stop.
+
+    Ports are open while the model loads. ``on_ready`` is called once, when it is loaded.
+    """
+
+    def __init__(
+        self, config: ServerConfig, model: LanguageModel, on_ready: Callable[[Addresses], None]
+    ) -> None:
+        super().__init__(
+            http_port=config.http_port,
+            workers=1,
+            enable_grpc=False,
+            enable_latency_logging=False,
+            grace_period=GRACE_PERIOD_S,
+        )
+        self._host = config.host
+        self._model = model
+        self._on_ready = on_ready
+        self._grpc = GrpcServer(model, config.host, config.grpc_port)
+        self._num_signals = 0
+        self._signalled = asyncio.Event()
+        app.include_router(build_router(model))
+
+    def register_signal_handler(self) -> None:
+        """Nothing: ``_serve`` does, on the loop that runs."""
+
+    async def _serve(self) -> None:
+        """Serve until a signal, or until the engine gives up."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._handle_signal)
+        self._rest_server.config.host = self._host
+        self._uvicorn = self._rest_server._server = _UvicornServer(self._rest_server.config)
+        grpc_port = await self._grpc.start()
+        engine, rest = map(asyncio.ensure_future, self.servers)
+        announced = asyncio.create_task(self._announce(grpc_port))
+        signalled = asyncio.create_task(self._signalled.wait())
+        await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        self._model.stop()
+        self._uvicorn.should_exit = True
+        await asyncio.gather(rest, self._grpc.stop(self.grace_period))
+        self._model.stop_engine()
+        announced.cancel()
+        signalled.cancel()
+        await engine
+
+    def _handle_signal(self) -> None:
+        """Drain at the first signal; at the second drop what is still running."""
+        self._num_signals += 1
+        self._signalled.set()
+        if self._num_signals > 1:
+            self._uvicorn.force_exit = True
+            self._model.stop_engine()
+
+    async def _announce(self, grpc_port: int) -> None:
+        await self._model.wait_loaded()
+        await self._uvicorn.has_started.wait()
+        http_port = self._uvicorn.servers[0].sockets[0].getsockname()[1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._on_ready(Addresses(f"http://{host}:{http_port}", f"{host}:{grpc_port}"))
+
+
+class _UvicornServer(uvicorn.Server):
+    """Says when it listens, and leaves signals to PredictorServer, which stops more than REST."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.has_started = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.has_started.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,188 @@
+"""A checkpoint's tokenizer: chats and raw prompts -> token ids, and what reading them back needs.
+
+Loaded as PreTrainedTokenizerFast from tokenizer.json itself: transformers' Auto classes import
+torch, and early releases of transformers 5 took R1-Distill's tokenizer for another kind.
+"""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from tokenizers import Tokenizer as BackendTokenizer
+from tokenizers.decoders import DecodeStream
+from transformers import PreTrainedTokenizerFast
+
+from predictor.chat import ProtectedChat
+from predictor.errors import InvalidRequest, ModelRefused
+from predictor.generation import Message
+
+THINK_OPEN: Final = "<think>"
+THINK_CLOSE: Final = "</think>"
+ROUND_TRIP: Final = "A  b\tc\n\n 12+34=46, naïve 你好 🙂 é"
+
+
+class Tokenizer:
+    """Encodes prompts so that only the chat template, never a user's text, makes control tokens."""
+
+    def __init__(self, model_dir: Path) -> None:
+        """Load and check the tokenizer; raises ModelRefused with the file and the fault."""
+        path = model_dir / "tokenizer.json"
+        settings = _read_object(model_dir / "tokenizer_config.json")
+        if "auto_map" in settings:
+            raise ModelRefused("tokenizer_config.json has auto_map: remote code is never executed")
+        serialized = _read_object(path)
+        try:
+            self._fast = PreTrainedTokenizerFast(tokenizer_file=str(path))
+            self._plain = BackendTokenizer.from_str(json.dumps(serialized | {"added_tokens": []}))
+        except Exception as error:
+            raise ModelRefused(f"tokenizer.json cannot be read: {error}") from error
+        self._backend: BackendTokenizer = self._fast.backend_tokenizer
+        self._control_tokens = {t.content: i for i, t in self._fast.added_tokens_decoder.items()}
+        self._special_ids = {i for i, t in self._fast.added_tokens_decoder.items() if t.special}
+        self._template_values = _special_tokens(settings)
+        self._chat_template = _chat_template(model_dir, settings)
+        self.think_open_id = self._control_tokens.get(THINK_OPEN)
+        self.think_close_id = self._control_tokens.get(THINK_CLOSE)
+        self._check_round_trip()
+
+    @property
+    def max_token_id(self) -> int:
+        return max(self._backend.get_vocab().values())
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The id of the eos token that tokenizer_config.json names."""
+        return self._control_tokens.get(self._template_values.get("eos_token", ""))
+
+    def encode_raw(self, prompt: str) -> list[int]:
+        """Return the ids of the prompt as it is; control tokens it spells are control tokens."""
+        return self._encode(prompt)
+
+    def encode_chat(self, messages: tuple[Message, ...], *, enable_thinking: bool) -> list[int]:
+        """Return the ids of the chat template filled in, ready for the assistant's turn.
+
+        With ``enable_thinking`` off the reasoning is closed before it starts. Raises
+        InvalidRequest for an order of roles that the template refuses.
+        """
+        chat = ProtectedChat(messages, self._control_tokens, self._normalize)
+        text = self._render(chat)
+        if not enable_thinking:
+            text = self._close_thinking(text)
+        prompt_ids: list[int] = []
+        for piece, is_protected in chat.split(text):
+            prompt_ids += self._encode_plain(piece) if is_protected else self._encode(piece)
+        return prompt_ids
+
+    def is_special(self, token_id: int) -> bool:
+        """Whether the token leaves no text in an output."""
+        return token_id in self._special_ids
+
+    def decode_stream(self) -> "TextStream":
+        return TextStream(self._backend)
+
+    def token_text(self, token_id: int) -> str:
+        """Return the text of one token alone; bytes that are no whole character show as U+FFFD."""
+        text: str = self._backend.decode([token_id], skip_special_tokens=False)
+        return text
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _encode_plain(self, text: str) -> list[int]:
+        ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _normalize(self, text: str) -> str:
+        normalizer = self._backend.normalizer
+        return text if normalizer is None else str(normalizer.normalize_str(text))
+
+    def _render(self, chat: ProtectedChat) -> str:
+        try:
+            text = self._fast.apply_chat_template(
+                chat.conversation,
+                chat_template=self._chat_template,
+                add_generation_prompt=True,
+                tokenize=False,
+                **self._template_values,
+            )
+        except jinja2.TemplateError:
+            roles = [turn["role"] for turn in chat.conversation]
+            raise InvalidRequest(
+                f"messages have the roles {roles}, which the model's chat template refuses"
+            ) from None
+        assert isinstance(text, str)
+        return text
+
+    def _close_thinking(self, text: str) -> str:
+        if self.think_open_id is None:
+            raise InvalidRequest(
+                f"enable_thinking is false, but the model has no {THINK_OPEN} to close"
+            )
+        if not text.rstrip().endswith(THINK_OPEN):
+            text += f"{THINK_OPEN}\n"
+        return f"{text}\n{THINK_CLOSE}\n\n"
+
+    def _check_round_trip(self) -> None:
+        for encode in (self._encode, self._encode_plain):
+            decoded = self._backend.decode(encode(ROUND_TRIP), skip_special_tokens=False)
+            if decoded != ROUND_TRIP:
+                raise ModelRefused(
+                    f"tokenizer.json does not give {ROUND_TRIP!r} back but {decoded!r}"
+                )
+
+
+class TextStream:
+    """Token ids -> text, a whole character at a time; special tokens leave no text."""
+
+    def __init__(self, backend: BackendTokenizer) -> None:
+        self._backend = backend
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self._pending: list[int] = []
+
+    def feed(self, token_id: int) -> str:
+        text: str | None = self._stream.step(self._backend, token_id)
+        if text is None:
+            self._pending.append(token_id)
+            return ""
+        self._pending.clear()
+        return text
+
+    def flush(self) -> str:
+        """Return what is left of an unfinished character."""
+        text: str = self._backend.decode(self._pending, skip_special_tokens=True)
+        self._pending.clear()
+        return text
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelRefused(f"{path.name} is missing in the model directory") from None
+    except ValueError as error:
+        raise ModelRefused(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ModelRefused(f"{path.name} holds a {type(value).__name__}, must hold an object")
+    return value
+
+
+def _special_tokens(settings: dict[str, object]) -> dict[str, str]:
+    """Return the named tokens that chat templates use; each is a string or an object with one."""
+    found = {}
+    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        token = settings.get(name)
+        if isinstance(token, dict):
+            token = token.get("content")
+        if isinstance(token, str):
+            found[name] = token
+    return found
+
+
+def _chat_template(model_dir: Path, settings: dict[str, object]) -> str:
+    path = model_dir / "chat_template.jinja"
+    template = path.read_text(encoding="utf-8") if path.is_file() else settings.get("chat_template")
+    if not isinstance(template, str):
+        raise ModelRefused("tokenizer_config.json has no chat_template, and no file holds one")
+    return template

@@ -1,0 +1,50 @@
+"""Training: reproducible, and with a loss on completions alone."""
+
+import random
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+import predictor.demo
+from predictor.demo.batches import draw_batches
+from predictor.demo.build_tokenizer import EOS
+from predictor.demo.train import train
+
+CHECKPOINT_FILES = {
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.from_file(str(Path(predictor.demo.__file__).parent / "tokenizer.json"))
+
+
+def test_equal_seeds_write_equal_checkpoints(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for directory in (first, second):
+        directory.mkdir()
+        train(directory, seed=1, num_steps=1)
+
+    files = {path.name: path.read_bytes() for path in first.iterdir()}
+    assert files.keys() == CHECKPOINT_FILES
+    assert files == {path.name: path.read_bytes() for path in second.iterdir()}
+
+
+def test_only_the_completion_is_predicted(tokenizer: Tokenizer) -> None:
+    batch = next(draw_batches(random.Random(2), tokenizer, batch_size=16))
+    token_ids, predicts_next = batch.token_ids, batch.predicts_next
+    for row, mask in zip(token_ids, predicts_next, strict=True):
+        positions = mask.nonzero().flatten()
+        prompt = tokenizer.decode(row[: positions[0] + 1].tolist(), skip_special_tokens=False)
+        completion = tokenizer.decode(row[positions + 1].tolist(), skip_special_tokens=False)
+
+        assert prompt.endswith(("<think>\n", "</think>\n\n"))
+        assert completion.endswith(EOS)
+        assert "<｜User｜>" not in completion
+        assert positions.tolist() == list(range(int(positions[0]), int(positions[-1]) + 1))

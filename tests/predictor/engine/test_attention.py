@@ -1,0 +1,114 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from predictor.engine.attention import build_attention_metadata, paged_attention
+from predictor.engine.kv_cache import KVCache
+
+CPU = torch.device("cpu")
+BLOCK_SIZE = 4
+NUM_HEADS, NUM_KV_HEADS, HEAD_DIM = 6, 2, 8
+SCALE = 0.3
+
+# (num_computed, num_new, block_table) of each sequence
+STEPS = {
+    "one decode": [(5, 1, [3, 1])],
+    "first token alone": [(0, 1, [2])],
+    "decodes of unlike length": [(0, 1, [4]), (12, 1, [7, 0, 5, 1]), (3, 1, [2])],
+    "whole prompts": [(0, 6, [1, 3]), (0, 4, [5])],
+    "later chunk": [(5, 6, [6, 2, 4])],
+    "chunk within a block": [(1, 2, [3])],
+    "decodes, then chunks": [(7, 1, [9, 8]), (2, 1, [0]), (4, 5, [2, 1, 7]), (0, 9, [3, 5, 4])],
+    "chunk of one token last": [(0, 3, [1]), (8, 1, [5, 2, 6])],
+    "table longer than the context": [(2, 1, [3, 5, 6]), (2, 2, [1, 4])],
+}
+
+
+def make_cache(num_blocks: int = 10) -> KVCache:
+    """Return a cache whose every slot is NaN, so that a stray read shows."""
+    config: Any = SimpleNamespace(num_layers=2, num_kv_heads=NUM_KV_HEADS, head_dim=HEAD_DIM)
+    cache = KVCache(
+        config, num_blocks=num_blocks, block_size=BLOCK_SIZE, device=CPU, dtype=torch.float32
+    )
+    cache.keys.fill_(torch.nan)
+    cache.values.fill_(torch.nan)
+    return cache
+
+
+def dense_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Attend causally with [length, heads, head_dim], one query and one head at a time."""
+    output = torch.empty_like(q)
+    for position in range(len(q)):
+        for head in range(NUM_HEADS):
+            kv_head = head * NUM_KV_HEADS // NUM_HEADS
+            scores = k[: position + 1, kv_head] @ q[position, head] * SCALE
+            output[position, head] = scores.softmax(0) @ v[: position + 1, kv_head]
+    return output
+
+
+@pytest.mark.parametrize("chunks", STEPS.values(), ids=STEPS)
+def test_each_token_attends_to_its_own_context_and_reads_no_other_slot(
+    chunks: list[tuple[int, int, list[int]]],
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    cache = make_cache()
+    q, k, v, expected = [], [], [], []
+    for num_computed, num_new, block_table in chunks:
+        length = num_computed + num_new
+        all_q = torch.randn(length, NUM_HEADS, HEAD_DIM, generator=generator)
+        all_k = torch.randn(length, NUM_KV_HEADS, HEAD_DIM, generator=generator)
+        all_v = torch.randn(length, NUM_KV_HEADS, HEAD_DIM, generator=generator)
+        slots = [block_table[p // BLOCK_SIZE] * BLOCK_SIZE + p % BLOCK_SIZE for p in range(length)]
+        computed = torch.tensor(slots[:num_computed], dtype=torch.int64)
+        cache.write(1, computed, all_k[:num_computed], all_v[:num_computed])
+        q.append(all_q[num_computed:])
+        k.append(all_k[num_computed:])
+        v.append(all_v[num_computed:])
+        expected.append(dense_attention(all_q, all_k, all_v)[num_computed:])
+
+    output = paged_attention(
+        torch.cat(q),
+        torch.cat(k),
+        torch.cat(v),
+        kv_cache=cache,
+        layer=1,
+        metadata=build_attention_metadata(chunks, BLOCK_SIZE, CPU),
+        scale=SCALE,
+    )
+
+    torch.testing.assert_close(output, torch.cat(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_leading_chunks_of_one_token_are_decodes() -> None:
+    metadata = build_attention_metadata(
+        [(5, 1, [3, 1]), (0, 1, [2]), (4, 3, [6, 7]), (0, 1, [9])], BLOCK_SIZE, CPU
+    )
+
+    assert metadata.num_decodes == 2
+    assert metadata.decode_block_tables.tolist() == [[3, 1], [2, 0]]
+    assert metadata.decode_context_lens.tolist() == [6, 1]
+    assert [(p.start, p.length, p.context_len) for p in metadata.prefills] == [(2, 3, 7), (5, 1, 1)]
+    assert [p.block_table.tolist() for p in metadata.prefills] == [[6, 7], [9]]
+
+
+def test_new_tokens_go_to_the_slots_after_the_computed_ones() -> None:
+    metadata = build_attention_metadata([(3, 1, [5]), (2, 5, [1, 8])], BLOCK_SIZE, CPU)
+
+    assert metadata.slot_mapping.tolist() == [23, 6, 7, 32, 33, 34]
+
+
+def test_a_step_without_decodes_has_empty_decode_tensors() -> None:
+    metadata = build_attention_metadata([(0, 2, [0])], BLOCK_SIZE, CPU)
+
+    assert metadata.num_decodes == 0
+    assert metadata.decode_block_tables.shape == (0, 0)
+    assert metadata.decode_context_lens.dtype == torch.int64
+
+
+def test_blocks_past_the_context_are_left_out() -> None:
+    metadata = build_attention_metadata([(3, 1, [3, 5]), (2, 2, [1, 4, 6])], BLOCK_SIZE, CPU)
+
+    assert metadata.decode_block_tables.tolist() == [[3]]
+    assert metadata.prefills[0].block_table.tolist() == [1]

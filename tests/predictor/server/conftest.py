@@ -1,0 +1,90 @@
+"""A real predictor on the embedded model, in its own processes, on free loopback ports."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+
+
+@dataclass
+class Predictor:
+    """A started ``r1-predictor``; everything it prints is kept."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    is_ready: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def url(self) -> str:
+        return self._address("REST")
+
+    @property
+    def grpc_address(self) -> str:
+        return self._address("gRPC")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_TIMEOUT_S)
+
+    def read_output(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if "Ask it:" in line:
+                self.is_ready.set()
+        # The end of the output wakes a waiter too: the process is gone.
+        self.is_ready.set()
+
+    def _address(self, name: str) -> str:
+        match = re.search(rf"{name} +(\S+)", self.output)
+        assert match is not None, self.output
+        return match.group(1)
+
+
+def start_predictor(*flags: str) -> Predictor:
+    """Start a predictor and wait until it is ready or has ended."""
+    command = [sys.executable, "-m", "predictor", "--http-port=0", "--grpc-port=0"]
+    process = subprocess.Popen(
+        [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    predictor = Predictor(process)
+    threading.Thread(target=predictor.read_output, daemon=True).start()
+    if not predictor.is_ready.wait(START_TIMEOUT_S):
+        process.kill()
+        pytest.fail(f"no predictor after {START_TIMEOUT_S} s:\n{predictor.output}")
+    return predictor
+
+
+@pytest.fixture(scope="session")
+def predictor() -> Iterator[Predictor]:
+    """One predictor for every test that does not stop it."""
+    started = start_predictor("--model-dir=demo")
+    yield started
+    assert started.stop() == 0, started.output
+
+
+@pytest.fixture
+def start() -> Iterator[type]:
+    """Start predictors of one's own; what still runs at the end of the test is killed."""
+    started: list[Predictor] = []
+
+    def start(*flags: str) -> Predictor:
+        started.append(start_predictor(*flags))
+        return started[-1]
+
+    yield start  # type: ignore[misc]
+    for predictor in started:
+        predictor.process.kill()
+        predictor.process.wait()
