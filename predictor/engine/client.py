@@ -51,6 +51,9 @@ class EngineProcess:
     def pid(self) -> int:
         return self._popen.pid
 
+    def kill(self) -> None:
+        self._popen.kill()
+
     def wait(self) -> int:
         """Return the exit status of a process whose channel is closed, ended if need be."""
         try:
@@ -133,6 +136,9 @@ class EngineClient:
         if self._is_closing:
             return
         self._is_closing = True
+        if self.ready is None:
+            # It loads and does not listen, and has nothing to lose.
+            self._process.kill()
         self.ready = None
         self._fail_streams()
         if self._writer is not None:

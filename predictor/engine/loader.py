@@ -21,6 +21,8 @@ from predictor.errors import SettingRefused
 CUDA_CACHE_RATIO: Final = 0.9
 CPU_CACHE_BYTES: Final = 2**30
 
+SINGLE_THREAD_HIDDEN_SIZE: Final = 256
+
 
 def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
     """Load the model, size its cache and run one short sequence through it.
@@ -28,8 +30,8 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
     Raises ModelRefused where the directory cannot be served and SettingRefused where the machine
     cannot follow the configuration.
     """
-    torch.set_num_threads(config.num_threads or len(os.sched_getaffinity(0)))
     model_config = load_model_config(config.model_dir)
+    torch.set_num_threads(config.num_threads or _num_threads(model_config))
     device = _device(config)
     dtype = _dtype(config, model_config, device)
     model = load_causal_lm(config.model_dir, model_config, device, dtype)
@@ -57,6 +59,11 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
         num_blocks=num_blocks,
     )
     return engine, ready
+
+
+def _num_threads(model: ModelConfig) -> int:
+    """Return one a core, or one alone where a layer is done before a second has woken up."""
+    return 1 if model.hidden_size <= SINGLE_THREAD_HIDDEN_SIZE else len(os.sched_getaffinity(0))
 
 
 def _device(config: EngineConfig) -> torch.device:

@@ -83,6 +83,7 @@ def _parse_input(tensor: dict[str, object], what: str) -> InferInput:
     check_members(tensor, what, required=required, optional=("parameters",))
     name = _parse_name(tensor, what)
     what = f"input {quote(name)}"
+    datatype = check_datatype(what, tensor["datatype"])
     shape = check_list(tensor["shape"], f"{what}: shape")
     num_rows = count_rows(what, shape)
     data = check_list(tensor["data"], f"{what}: data")
@@ -90,7 +91,7 @@ def _parse_input(tensor: dict[str, object], what: str) -> InferInput:
     return InferInput(
         name=name,
         shape=shape,
-        datatype=check_datatype(what, tensor["datatype"]),
+        datatype=datatype,
         data=_flatten(data, what) if len(shape) == 2 else data,
         parameters=_parse_parameters(tensor, f"{what}: parameters"),
     )

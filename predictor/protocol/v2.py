@@ -71,10 +71,10 @@ def decode_infer(request: InferRequest) -> list[GenerationRequest]:
     num_rows = _check_inputs(inputs, prompt)
     requested_outputs(request)
     parameters = dict(request.parameters or {})
+    shared = parse_options(parameters)
     for name in inputs:
         if name in parameters:
             raise InvalidRequest(f"{name} is both an input and a parameter, must be one of them")
-    shared = parse_options(parameters)
     columns = [tensor for name, tensor in inputs.items() if name not in _PROMPTS]
     rows = []
     for index in range(num_rows):

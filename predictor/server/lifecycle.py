@@ -13,6 +13,7 @@ import uvicorn
 from kserve.model_server import app
 
 from predictor.config import Addresses, ServerConfig
+from predictor.errors import SettingRefused
 from predictor.model import LanguageModel
 from predictor.server.grpc import GrpcServer
 from predictor.server.routes import build_router
@@ -51,15 +52,21 @@ class PredictorServer(kserve.ModelServer):
         """Nothing: ``_serve`` does, on the loop that runs."""
 
     async def _serve(self) -> None:
-        """Serve until a signal, or until the engine gives up."""
+        """Serve until a signal, or until the engine gives up.
+
+        Raises SettingRefused for an address that is taken, ModelRefused for the model.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._handle_signal)
-        self._rest_server.config.host = self._host
-        self._uvicorn = self._rest_server._server = _UvicornServer(self._rest_server.config)
+        listener = _listen(self._host, self.http_port)
         grpc_port = await self._grpc.start()
+        config = self._rest_server.config
+        # The app has nothing to start or stop, and a forced exit would leave this task behind.
+        config.lifespan = "off"
+        self._uvicorn = self._rest_server._server = _UvicornServer(config, listener)
         engine, rest = map(asyncio.ensure_future, self.servers)
-        announced = asyncio.create_task(self._announce(grpc_port))
+        announced = asyncio.create_task(self._announce(listener.getsockname()[1], grpc_port))
         signalled = asyncio.create_task(self._signalled.wait())
         await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
         self._model.stop()
@@ -78,25 +85,33 @@ class PredictorServer(kserve.ModelServer):
             self._uvicorn.force_exit = True
             self._model.stop_engine()
 
-    async def _announce(self, grpc_port: int) -> None:
+    async def _announce(self, http_port: int, grpc_port: int) -> None:
         await self._model.wait_loaded()
-        await self._uvicorn.has_started.wait()
-        http_port = self._uvicorn.servers[0].sockets[0].getsockname()[1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self._on_ready(Addresses(f"http://{host}:{http_port}", f"{host}:{grpc_port}"))
 
 
 class _UvicornServer(uvicorn.Server):
-    """Says when it listens, and leaves signals to PredictorServer, which stops more than REST."""
+    """Serves one listening socket and leaves signals to PredictorServer."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)
-        self.has_started = asyncio.Event()
+        self._listener = listener
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.has_started.set()
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets is None
+        await super().serve([self._listener])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingRefused(
+            f"http_port is {port}, which cannot be listened on at {host}: {error.strerror}"
+        ) from None

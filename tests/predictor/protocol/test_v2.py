@@ -1,27 +1,12 @@
-"""The tensor contract, apart from any wire."""
+"""The tensors of a request, apart from any wire."""
 
 import orjson
 import pytest
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput
 
-from predictor.engine.sequence import FinishReason
 from predictor.errors import InvalidRequest
-from predictor.generation import (
-    Completion,
-    Delta,
-    GenerationOptions,
-    GenerationRequest,
-    Message,
-    TokenInfo,
-    Usage,
-)
-from predictor.protocol.v2 import (
-    INPUT_TENSORS,
-    OUTPUT_TENSORS,
-    decode_infer,
-    encode_infer,
-    encode_stream_delta,
-)
+from predictor.generation import GenerationOptions, GenerationRequest, Message
+from predictor.protocol.v2 import INPUT_TENSORS, decode_infer
 
 SECRET = "SECRET-PROMPT"
 
@@ -118,19 +103,10 @@ def test_the_metadata_s_own_datatype_is_accepted_for_every_input():
     assert all(spec.datatype in spec.accepted for spec in INPUT_TENSORS)
 
 
-def test_a_tensor_s_metadata_is_the_protocol_s():
-    assert OUTPUT_TENSORS[3].describe() == {
-        "name": "prompt_tokens",
-        "datatype": "INT32",
-        "shape": [-1],
-    }
-
-
 BAD = {
     "no inputs": (request(), "inputs hold neither of text_input and messages"),
     "both prompts": (request(texts("a"), chats([USER])), "inputs hold both of"),
-    "unknown input": (request(texts("a"), texts("b"), tensor("seeds", "INT8", [1])), "twice"),
-    "unknown name": (
+    "unknown input": (
         request(tensor("prompt", "BYTES", ["a"])),
         "unknown input 'prompt', known: text_input, messages, max_tokens",
     ),
@@ -295,109 +271,3 @@ def test_an_output_s_unknown_parameter_is_refused():
     asked.request_outputs = [RequestedOutput("text_output", {"classification": 2})]
     with pytest.raises(InvalidRequest, match="output text_output has unknown parameter 'classif"):
         decode_infer(asked)
-
-
-TOKENS = (
-    TokenInfo(5, "4", False, False, -0.25, (("4", 5, -0.25), ("5", 6, -1.5))),
-    TokenInfo(2, "<eos>", True, False, -0.5, ()),
-)
-USAGE = Usage(prompt_tokens=10, reasoning_tokens=3, completion_tokens=6)
-DONE = Completion("4", "2 and 2", TOKENS, FinishReason.EOS_TOKEN, USAGE)
-CUT = Completion("", "hm", TOKENS[:1], FinishReason.LENGTH, Usage(11, 4, 4))
-
-
-def outputs_of(response):
-    return {output.name: output.data for output in response.outputs}
-
-
-def test_the_response_has_a_row_for_each_completion():
-    response = encode_infer([DONE, CUT], request(texts("a", "b")), "r1", "1")
-    assert outputs_of(response) == {
-        "text_output": ["4", ""],
-        "reasoning_output": ["2 and 2", "hm"],
-        "finish_reason": ["stop", "length"],
-        "prompt_tokens": [10, 11],
-        "reasoning_tokens": [3, 4],
-        "completion_tokens": [6, 4],
-    }
-    assert (response.id, response.model_name, response.model_version) == ("id-1", "r1", "1")
-
-
-def test_the_response_s_tensors_are_those_of_the_metadata():
-    asked = request(texts("a", "b"), parameters={"logprobs": 2})
-    response = encode_infer([DONE, CUT], asked, "r1", "1")
-    sent = [(output.name, output.datatype, output.shape) for output in response.outputs]
-    assert sent == [(spec.name, spec.datatype, [2]) for spec in OUTPUT_TENSORS]
-
-
-def test_logprobs_are_a_json_list_for_each_row():
-    asked = request(texts("a"), tensor("logprobs", "INT32", [2]), outputs=["logprobs"])
-    (row,) = encode_infer([DONE], asked, "r1", "1").outputs[0].data
-    assert orjson.loads(row) == [
-        {
-            "token": "4",
-            "id": 5,
-            "logprob": -0.25,
-            "top": [
-                {"token": "4", "id": 5, "logprob": -0.25},
-                {"token": "5", "id": 6, "logprob": -1.5},
-            ],
-        },
-        {"token": "<eos>", "id": 2, "logprob": -0.5, "top": []},
-    ]
-
-
-def test_only_requested_outputs_are_sent_in_the_order_asked_for():
-    asked = request(texts("a"), outputs=["completion_tokens", "text_output"])
-    response = encode_infer([DONE], asked, "r1", "1")
-    assert list(outputs_of(response).items()) == [("completion_tokens", [6]), ("text_output", ["4"])]
-
-
-@pytest.mark.parametrize(
-    ("reason", "expected"),
-    [
-        (FinishReason.EOS_TOKEN, "stop"),
-        (FinishReason.STOP_TOKEN, "stop"),
-        (FinishReason.STOP_STRING, "stop"),
-        (FinishReason.LENGTH, "length"),
-    ],
-)
-def test_a_finish_reason_is_stop_or_length(reason, expected):
-    asked = request(texts("a"), outputs=["finish_reason"])
-    completion = Completion("", "", (), reason, USAGE)
-    assert encode_infer([completion], asked, "r1", "1").outputs[0].data == [expected]
-
-
-def test_a_completion_that_failed_is_never_encoded():
-    failed = Completion("", "", (), FinishReason.NUMERIC_ERROR, USAGE)
-    with pytest.raises(AssertionError):
-        encode_infer([failed], request(texts("a")), "r1", "1")
-
-
-def test_a_delta_carries_texts_alone():
-    response = encode_stream_delta(Delta("4", "so"), request(texts("a")), "r1", "1")
-    assert outputs_of(response) == {"text_output": ["4"], "reasoning_output": ["so"]}
-    assert response.parameters == {"triton_final_response": False}
-    assert response.id == "id-1"
-
-
-def test_the_last_delta_also_says_why_and_how_much():
-    last = Delta("", "", (), FinishReason.STOP_STRING, USAGE)
-    response = encode_stream_delta(last, request(texts("a")), "r1", "1")
-    assert outputs_of(response) == {
-        "text_output": [""],
-        "reasoning_output": [""],
-        "finish_reason": ["stop"],
-        "prompt_tokens": [10],
-        "reasoning_tokens": [3],
-        "completion_tokens": [6],
-    }
-    assert response.parameters == {"triton_final_response": True}
-
-
-def test_a_delta_honours_requested_outputs():
-    asked = request(
-        texts("a"), parameters={"logprobs": 0}, outputs=["finish_reason", "logprobs", "text_output"]
-    )
-    response = encode_stream_delta(Delta("4", "", TOKENS[:1]), asked, "r1", "1")
-    assert list(outputs_of(response)) == ["logprobs", "text_output"]

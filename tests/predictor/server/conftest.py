@@ -5,10 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+import grpc
+import httpx
 import pytest
+from google.protobuf.message import Message
+
+from predictor.protocol import messages
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
@@ -21,6 +28,10 @@ class Predictor:
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
     is_ready: threading.Event = field(default_factory=threading.Event)
+    reader: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self.read_output, daemon=True)
 
     @property
     def output(self) -> str:
@@ -40,10 +51,11 @@ class Predictor:
 
     def read_output(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if "Ask it:" in line:
-                self.is_ready.set()
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append(line)
+                if "Ask it:" in line:
+                    self.is_ready.set()
         # The end of the output wakes a waiter too: the process is gone.
         self.is_ready.set()
 
@@ -60,7 +72,7 @@ def start_predictor(*flags: str) -> Predictor:
         [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     predictor = Predictor(process)
-    threading.Thread(target=predictor.read_output, daemon=True).start()
+    predictor.reader.start()
     if not predictor.is_ready.wait(START_TIMEOUT_S):
         process.kill()
         pytest.fail(f"no predictor after {START_TIMEOUT_S} s:\n{predictor.output}")
@@ -72,11 +84,13 @@ def predictor() -> Iterator[Predictor]:
     """One predictor for every test that does not stop it."""
     started = start_predictor("--model-dir=demo")
     yield started
-    assert started.stop() == 0, started.output
+    status = started.stop()
+    started.reader.join(STOP_TIMEOUT_S)
+    assert status == 0, started.output
 
 
 @pytest.fixture
-def start() -> Iterator[type]:
+def start() -> Iterator[Callable[..., Predictor]]:
     """Start predictors of one's own; what still runs at the end of the test is killed."""
     started: list[Predictor] = []
 
@@ -84,7 +98,36 @@ def start() -> Iterator[type]:
         started.append(start_predictor(*flags))
         return started[-1]
 
-    yield start  # type: ignore[misc]
+    yield start
     for predictor in started:
         predictor.process.kill()
         predictor.process.wait()
+        predictor.reader.join(STOP_TIMEOUT_S)
+
+
+@pytest.fixture
+def rest(predictor: Predictor) -> Iterator[httpx.Client]:
+    """A REST client whose paths begin at the model."""
+    with httpx.Client(base_url=f"{predictor.url}/v2/models/r1", timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def rpc(predictor: Predictor) -> Iterator[Callable[..., Any]]:
+    """Call a method of the gRPC service by name, with a message or, for a stream, several."""
+    with grpc.insecure_channel(predictor.grpc_address) as channel:
+        yield partial(call, channel)
+
+
+def call(channel: grpc.Channel, name: str, *requests: Message) -> Any:
+    method = next(method for method in messages.METHODS if method.name == name)
+    kind = channel.stream_stream if method.is_request_stream else channel.unary_unary
+    rpc = kind(
+        f"/{messages.SERVICE}/{name}",
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
+    )
+    if method.is_request_stream:
+        return list(rpc(iter(requests), timeout=60))
+    (request,) = requests
+    return rpc(request, timeout=60)
