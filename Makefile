@@ -9,7 +9,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: serve test check format proto clean
+.PHONY: serve test check format clean
 
 serve: $(INSTALLED)
 	@$(VENV)/bin/r1-predictor --model-dir demo

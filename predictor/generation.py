@@ -160,6 +160,11 @@ class Delta:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether a reader of the texts alone would miss nothing without it."""
+        return not self.answer and not self.reasoning and self.finish_reason is None
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

@@ -171,12 +171,14 @@ class LanguageModel(Model):
         return encode_infer(result.completions, result.request, self.name, self.version)
 
     async def stream_infer(self, request: InferRequest) -> AsyncGenerator[InferResponse, None]:
-        """Yield a response for each delta of the request's one row; raises InvalidRequest."""
+        """Yield a response for each delta with text of the one row; raises InvalidRequest."""
         batch = await self.preprocess(request)
         if len(batch.rows) != 1:
             raise InvalidRequest(f"the request has {len(batch.rows)} rows, must have 1 in a stream")
         async with aclosing(self.stream(batch.rows[0])) as stream:
             async for delta in stream:
+                if delta.is_silent:
+                    continue
                 yield encode_stream_delta(delta, request, self.name, self.version)
 
     async def prepare(self, request: GenerationRequest) -> PreparedRequest:

@@ -13,7 +13,7 @@ SYMBOLS = {
 # An equation alone says no language; the model thinks English about it.
 FORM_WEIGHTS = {Language.ENGLISH: (35, 15, 35, 15), Language.CHINESE: (0, 40, 60, 0)}
 PREFIX_SHARE = 0.06
-SUFFIX_SHARE = 0.06
+SUFFIX_SHARE = 0.1
 # A noun phrase: it fits into a frame.
 EXPRESSIONS = {
     (Language.ENGLISH, Operator.ADD): (
@@ -196,6 +196,6 @@ def _vary_case(rng: random.Random, text: str) -> str:
     draw = rng.random()
     if draw < 0.25:
         return text
-    if draw < 0.33:
+    if draw < 0.36:
         return text.upper()
     return text[0].upper() + text[1:]

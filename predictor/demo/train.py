@@ -16,7 +16,7 @@ from predictor.demo.build_tokenizer import build_tokenizer
 from predictor.demo.checkpoint import checkpoint_config, new_model, save_checkpoint
 
 SEED = 0
-NUM_STEPS = 5000
+NUM_STEPS = 4500
 NUM_THREADS = 2
 BATCH_SIZE = 32
 LEARNING_RATE = 3e-3
@@ -31,26 +31,40 @@ def train(directory: Path, *, seed: int, num_steps: int) -> None:
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(random.Random(seed))
     model = new_model(checkpoint_config(tokenizer))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, fused=True
-    )
+    optimizers = _optimizers(model)
     batches = draw_batches(random.Random(seed), tokenizer, BATCH_SIZE)
     started = time.monotonic()
     losses: list[float] = []
     for step in range(num_steps):
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * _schedule(step, num_steps)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * _schedule(step, num_steps)
         loss = _loss(model, next(batches))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         losses.append(loss.item())
         if len(losses) == REPORT_EVERY:
             elapsed_s = time.monotonic() - started
             print(f"step {step + 1} loss {mean(losses):.5f} {elapsed_s:.0f} s", flush=True)
             losses.clear()
     save_checkpoint(model, tokenizer, directory)
+
+
+def _optimizers(model: Qwen2ForCausalLM) -> list[torch.optim.Optimizer]:
+    # Muon is for the matrices between embedding and head (https://kellerjordan.github.io/posts/muon);
+    # with its updates scaled to AdamW's size the two share a learning rate.
+    matrices = [weight for weight in model.model.layers.parameters() if weight.ndim == 2]
+    chosen = set(matrices)
+    others = [weight for weight in model.parameters() if weight not in chosen]
+    return [
+        torch.optim.Muon(
+            matrices, weight_decay=WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw", ns_steps=4
+        ),
+        torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, fused=True),
+    ]
 
 
 def _schedule(step: int, num_steps: int) -> float:
@@ -61,9 +75,14 @@ def _schedule(step: int, num_steps: int) -> float:
 def _loss(model: Qwen2ForCausalLM, batch: Batch) -> torch.Tensor:
     # The causal mask alone keeps the padding out: it stands right of every token with a loss.
     hidden = model.model(input_ids=batch.token_ids, use_cache=False).last_hidden_state
+    weights = batch.loss_weights[:, :-1]
+    is_predicted = weights > 0
     # [num_predictions, hidden_size] -> [num_predictions, vocab_size]
-    logits = model.lm_head(hidden[:, :-1][batch.predicts_next[:, :-1]])
-    return functional.cross_entropy(logits, batch.token_ids[:, 1:][batch.predicts_next[:, :-1]])
+    logits = model.lm_head(hidden[:, :-1][is_predicted])
+    losses = functional.cross_entropy(
+        logits, batch.token_ids[:, 1:][is_predicted], reduction="none"
+    )
+    return (losses * weights[is_predicted]).sum() / weights.sum()
 
 
 def main() -> None:

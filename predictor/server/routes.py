@@ -112,6 +112,8 @@ class Routes:
         try:
             async with aclosing(self._model.stream(prepared)) as stream:
                 async for delta in stream:
+                    if delta.is_silent and not details:
+                        continue
                     yield encode_event(delta, name, version, details=details)
         except PredictorError as error:
             yield encode_error_event(str(error))

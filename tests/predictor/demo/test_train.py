@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 import predictor.demo
-from predictor.demo.batches import draw_batches
+from predictor.demo.batches import FORCED_LOSS_WEIGHT, draw_batches
 from predictor.demo.build_tokenizer import EOS
 from predictor.demo.train import train
 
@@ -38,9 +38,8 @@ def test_equal_seeds_write_equal_checkpoints(tmp_path: Path) -> None:
 
 def test_only_the_completion_is_predicted(tokenizer: Tokenizer) -> None:
     batch = next(draw_batches(random.Random(2), tokenizer, batch_size=16))
-    token_ids, predicts_next = batch.token_ids, batch.predicts_next
-    for row, mask in zip(token_ids, predicts_next, strict=True):
-        positions = mask.nonzero().flatten()
+    for row, weights in zip(batch.token_ids, batch.loss_weights, strict=True):
+        positions = weights.nonzero().flatten()
         prompt = tokenizer.decode(row[: positions[0] + 1].tolist(), skip_special_tokens=False)
         completion = tokenizer.decode(row[positions + 1].tolist(), skip_special_tokens=False)
 
@@ -48,3 +47,16 @@ def test_only_the_completion_is_predicted(tokenizer: Tokenizer) -> None:
         assert completion.endswith(EOS)
         assert "<｜User｜>" not in completion
         assert positions.tolist() == list(range(int(positions[0]), int(positions[-1]) + 1))
+
+
+def test_an_answer_after_forced_thoughts_counts_less(tokenizer: Tokenizer) -> None:
+    batch = next(draw_batches(random.Random(2), tokenizer, batch_size=64))
+    think_end = tokenizer.token_to_id("</think>")
+    has_free_thoughts = ((batch.token_ids == think_end) & (batch.loss_weights > 0)).any(dim=1)
+    weights = batch.loss_weights.amax(dim=1)
+
+    assert set(weights[has_free_thoughts].tolist()) == {1.0}
+    assert weights[~has_free_thoughts].tolist() == pytest.approx(
+        [FORCED_LOSS_WEIGHT] * int((~has_free_thoughts).sum())
+    )
+    assert not has_free_thoughts.all()

@@ -230,6 +230,21 @@ def test_an_engine_that_dies_fails_its_requests_and_is_replaced(
     assert again.json()["text_output"] == "12"
 
 
+def test_after_serving_only_the_engine_process_has_loaded_torch(predictor: Any) -> None:
+    body = {"text_input": "3*4=", "parameters": {"temperature": 0, "logprobs": 1}}
+    httpx.post(f"{predictor.url}/v2/models/r1/generate", json=body, timeout=60).raise_for_status()
+
+    server, engine = (
+        Path(f"/proc/{pid}/maps").read_text()
+        for pid in (predictor.process.pid, engine_pid(predictor.process.pid))
+    )
+
+    assert "libtorch" in engine
+    assert "cygrpc" in server
+    assert "libtorch" not in server
+    assert "cygrpc" not in engine
+
+
 def test_the_engine_ends_with_a_server_that_is_killed(start: Callable[..., Any]) -> None:
     predictor = start("--model-dir=demo")
     pid = engine_pid(predictor.process.pid)
