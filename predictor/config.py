@@ -37,7 +37,7 @@ class EngineConfig:
     """What the engine process needs; None means: chosen from the model and the machine.
 
     model_dir               a checkpoint directory, as transformers saves one
-    device, dtype           auto: CUDA in the checkpoint's dtype if there is one, else CPU in float32
+    device, dtype           auto: CUDA in the checkpoint's dtype, or without one CPU in float32
     block_size              tokens in one block of the KV cache
     max_num_seqs            sequences that run together
     max_num_batched_tokens  tokens in one step, prompts and decodes together

@@ -91,8 +91,10 @@ class EngineClient:
         Raises ModelRefused when the model cannot be served, or an engine ends before it is ready.
         """
         while True:
-            await self._converse(self._process)
-            status = await asyncio.to_thread(self._process.wait)
+            try:
+                await self._converse(self._process)
+            finally:
+                status = await asyncio.to_thread(self._process.wait)
             if self._is_closing:
                 return
             if self.ready is None:
@@ -154,6 +156,8 @@ class EngineClient:
             while True:
                 self._handle(await _read(reader))
         except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
             self._writer.close()
 
     def _handle(self, message: ToServer) -> None:

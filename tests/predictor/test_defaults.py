@@ -1,0 +1,66 @@
+"""generation_config.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictor.defaults import GenerationDefaults, load_generation_defaults
+from predictor.errors import ModelRefused
+
+# The members of R1-Distill's own file.
+R1 = {
+    "_from_model_config": True,
+    "bos_token_id": 151646,
+    "eos_token_id": 151643,
+    "do_sample": True,
+    "temperature": 0.6,
+    "top_p": 0.95,
+    "transformers_version": "4.39.3",
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        pytest.param(
+            R1, GenerationDefaults(temperature=0.6, top_p=0.95, eos_token_ids=(151643,)), id="r1"
+        ),
+        pytest.param({"temperature": 0.6}, GenerationDefaults(), id="greedy-without-do_sample"),
+        pytest.param({"do_sample": True}, GenerationDefaults(temperature=1.0), id="temperature-1"),
+        pytest.param(
+            {"do_sample": True, "top_k": 20, "repetition_penalty": 1.1, "eos_token_id": [1, 2]},
+            GenerationDefaults(
+                temperature=1.0, top_k=20, repetition_penalty=1.1, eos_token_ids=(1, 2)
+            ),
+            id="qwen",
+        ),
+    ],
+)
+def test_defaults_are_the_checkpoints(
+    tmp_path: Path, config: dict[str, Any], expected: GenerationDefaults
+) -> None:
+    (tmp_path / "generation_config.json").write_text(json.dumps(config))
+
+    assert load_generation_defaults(tmp_path) == expected
+
+
+def test_a_checkpoint_without_the_file_is_greedy(tmp_path: Path) -> None:
+    assert load_generation_defaults(tmp_path) == GenerationDefaults()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("{", "generation_config.json: the file", id="not-json"),
+        pytest.param('{"temperature": "hot"}', "generation_config.json: temperature", id="type"),
+        pytest.param('{"top_p": 0}', "generation_config.json: top_p", id="range"),
+        pytest.param('{"do_sample": 1}', "generation_config.json: do_sample", id="bool"),
+    ],
+)
+def test_a_faulty_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "generation_config.json").write_text(text)
+
+    with pytest.raises(ModelRefused, match=words):
+        load_generation_defaults(tmp_path)

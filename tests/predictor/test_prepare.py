@@ -1,0 +1,117 @@
+"""Requests against the limits and defaults of a model."""
+
+from typing import Any
+
+import pytest
+
+from predictor.config import DEMO_MODEL_DIR
+from predictor.defaults import GenerationDefaults
+from predictor.engine.sequence import ThinkingBudget
+from predictor.errors import InvalidRequest
+from predictor.generation import GenerationOptions, GenerationRequest, Message
+from predictor.prepare import Preparer
+from predictor.tokenizer import Tokenizer
+
+TOKENIZER = Tokenizer(DEMO_MODEL_DIR)
+CONTEXT = 100
+DEFAULTS = GenerationDefaults(temperature=0.6, top_p=0.95, top_k=7, min_p=0.1)
+
+
+def make_preparer(max_model_len: int = CONTEXT) -> Preparer:
+    return Preparer(TOKENIZER, DEFAULTS, (634,), max_model_len, 640)
+
+
+def make_request(content: str = "1+1=", **options: Any) -> GenerationRequest:
+    return GenerationRequest((Message("user", content),), GenerationOptions(**options))
+
+
+NUM_PROMPT_TOKENS = len(make_preparer().prepare(make_request()).prompt_ids)
+
+
+def test_what_a_request_leaves_open_comes_from_the_checkpoint() -> None:
+    params = make_preparer().prepare(make_request()).params
+
+    assert (params.temperature, params.top_p, params.top_k, params.min_p) == (0.6, 0.95, 7, 0.1)
+    assert params.eos_token_ids == (634,)
+
+
+def test_a_zero_that_is_given_is_no_gap_to_fill() -> None:
+    options = {"temperature": 0.0, "top_k": 0, "min_p": 0.0, "seed": 0}
+
+    params = make_preparer().prepare(make_request(**options)).params
+
+    assert (params.temperature, params.top_k, params.min_p, params.seed) == (0.0, 0, 0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [(CONTEXT, CONTEXT - NUM_PROMPT_TOKENS), (5000, 2048)],
+    ids=["what-is-left-of-the-context", "2048"],
+)
+def test_unset_max_tokens_is_the_smaller_of(context: int, expected: int) -> None:
+    assert make_preparer(context).prepare(make_request()).params.max_tokens == expected
+
+
+def test_prompt_and_max_tokens_may_fill_the_context_and_no_more() -> None:
+    room = CONTEXT - NUM_PROMPT_TOKENS
+
+    assert make_preparer().prepare(make_request(max_tokens=room)).params.max_tokens == room
+    with pytest.raises(InvalidRequest, match=rf"max_tokens is {room + 1}, must be at most {room}"):
+        make_preparer().prepare(make_request(max_tokens=room + 1))
+
+
+def test_a_prompt_must_leave_room_for_one_token() -> None:
+    fits = make_preparer(NUM_PROMPT_TOKENS + 1)
+
+    assert fits.prepare(make_request()).params.max_tokens == 1
+    with pytest.raises(InvalidRequest, match=r"prompt is \d+ tokens long, must be at most"):
+        make_preparer(NUM_PROMPT_TOKENS).prepare(make_request())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"min_tokens": 99}, "min_tokens is 99, must be at most", id="min_tokens"),
+        pytest.param({"stop_token_ids": (640,)}, "holds 640", id="stop_token_ids"),
+        pytest.param(
+            {"max_thinking_tokens": 3, "enable_thinking": False}, "does not end", id="closed"
+        ),
+        pytest.param({"max_thinking_tokens": 3, "raw": True}, "does not end", id="raw"),
+    ],
+)
+def test_what_the_model_cannot_do_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        make_preparer().prepare(make_request(**options))
+
+
+def test_a_thinking_budget_names_the_token_that_closes() -> None:
+    params = make_preparer().prepare(make_request(max_thinking_tokens=3)).params
+
+    assert TOKENIZER.think_close_id is not None
+    assert params.thinking == ThinkingBudget(3, TOKENIZER.think_close_id)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "starts", "may"),
+    [
+        pytest.param("1", {}, True, True, id="chat"),
+        pytest.param("1", {"enable_thinking": False}, False, False, id="closed"),
+        pytest.param("1", {"raw": True}, False, False, id="raw"),
+        pytest.param("a<think>\n", {"raw": True}, True, False, id="raw-inside"),
+        pytest.param("<think>a</think>", {"raw": True}, False, False, id="raw-after"),
+        pytest.param("<think>", {}, True, True, id="spelled-by-the-user"),
+    ],
+)
+def test_the_prompts_end_decides_where_the_completion_starts(
+    content: str, options: dict[str, Any], starts: bool, may: bool
+) -> None:
+    prepared = make_preparer().prepare(make_request(content, **options))
+
+    assert prepared.starts_in_reasoning is starts
+    assert prepared.may_reason is may
+
+
+def test_unset_seeds_differ() -> None:
+    seeds = {make_preparer().prepare(make_request()).params.seed for _ in range(10)}
+
+    assert len(seeds) == 10
