@@ -47,10 +47,6 @@ class EngineProcess:
         # The socket holds the message while the process still imports torch.
         self.connection.sendall(encode_frame(Start(config)))
 
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
     def kill(self) -> None:
         self._popen.kill()
 
@@ -78,10 +74,6 @@ class EngineClient:
         self._is_closing = False
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def num_streams(self) -> int:
         return len(self._streams)
 
@@ -94,14 +86,14 @@ class EngineClient:
             try:
                 await self._converse(self._process)
             finally:
+                was_ready, self.ready = self.ready is not None, None
+                self._fail_streams()
                 status = await asyncio.to_thread(self._process.wait)
             if self._is_closing:
                 return
-            if self.ready is None:
+            if not was_ready:
                 raise ModelRefused(f"the engine process ended with status {status} while loading")
-            self.ready = None
             logger.error("engine process ended with status %s, starting another", status)
-            self._fail_streams()
             self._process = EngineProcess(self._config)
 
     async def wait_ready(self) -> Ready:

@@ -51,31 +51,39 @@ class PredictorServer(kserve.ModelServer):
     def register_signal_handler(self) -> None:
         """Nothing: ``_serve`` does, on the loop that runs."""
 
-    async def _serve(self) -> None:
+    def start(self, models: list[LanguageModel]) -> None:
         """Serve until a signal, or until the engine gives up.
 
         Raises SettingRefused for an address that is taken, ModelRefused for the model.
         """
+        self._listener = _listen(self._host, self.http_port)
+        super().start(models)
+
+    async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._handle_signal)
-        listener = _listen(self._host, self.http_port)
-        grpc_port = await self._grpc.start()
         config = self._rest_server.config
         # The app has nothing to start or stop, and a forced exit would leave this task behind.
         config.lifespan = "off"
-        self._uvicorn = self._rest_server._server = _UvicornServer(config, listener)
+        self._uvicorn = self._rest_server._server = _UvicornServer(config, self._listener)
         engine, rest = map(asyncio.ensure_future, self.servers)
-        announced = asyncio.create_task(self._announce(listener.getsockname()[1], grpc_port))
-        signalled = asyncio.create_task(self._signalled.wait())
-        await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            grpc_port = await self._grpc.start()
+            announced = asyncio.ensure_future(self._announce(grpc_port))
+            signalled = asyncio.ensure_future(self._signalled.wait())
+            await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
+            announced.cancel()
+        finally:
+            await self._drain(rest)
+        await engine
+
+    async def _drain(self, rest: asyncio.Future[None]) -> None:
+        """Refuse new requests, finish those accepted within the grace period, end the engine."""
         self._model.stop()
         self._uvicorn.should_exit = True
         await asyncio.gather(rest, self._grpc.stop(self.grace_period))
         self._model.stop_engine()
-        announced.cancel()
-        signalled.cancel()
-        await engine
 
     def _handle_signal(self) -> None:
         """Drain at the first signal; at the second drop what is still running."""
@@ -85,8 +93,9 @@ class PredictorServer(kserve.ModelServer):
             self._uvicorn.force_exit = True
             self._model.stop_engine()
 
-    async def _announce(self, http_port: int, grpc_port: int) -> None:
+    async def _announce(self, grpc_port: int) -> None:
         await self._model.wait_loaded()
+        http_port = self._listener.getsockname()[1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self._on_ready(Addresses(f"http://{host}:{http_port}", f"{host}:{grpc_port}"))
 
