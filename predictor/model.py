@@ -86,12 +86,12 @@ class LanguageModel(Model):
             ready = asyncio.create_task(self._client.wait_ready())
             await asyncio.wait({engine, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not engine.done():
-                self._preparer = _build_preparer(tokenizer, defaults, await ready)
-                self._loaded.set()
+                self._accept(_build_preparer(tokenizer, defaults, ready.result()), ready.result())
             ready.cancel()
             await engine
         finally:
             self._client.close()
+            await asyncio.gather(engine, return_exceptions=True)
 
     async def wait_loaded(self) -> None:
         await self._loaded.wait()
@@ -211,6 +211,18 @@ class LanguageModel(Model):
             async for delta in stream:
                 deltas.append(delta)
         return _join(deltas)
+
+    def _accept(self, preparer: Preparer, facts: Ready) -> None:
+        self._preparer = preparer
+        self._loaded.set()
+        logger.info(
+            "loaded %s on %s in %s: %d tokens of context, %d blocks of KV cache",
+            self.name,
+            facts.device,
+            facts.dtype,
+            facts.max_model_len,
+            facts.num_blocks,
+        )
 
     def _load_text_side(self) -> tuple[Tokenizer, GenerationDefaults]:
         return Tokenizer(self._model_dir), load_generation_defaults(self._model_dir)

@@ -17,6 +17,7 @@ README = Path(__file__).parents[3] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"```(sh|python)\n(.*?)```\n\n```(?:json)?\n(.*?)```", re.DOTALL)
 EXAMPLES = EXAMPLE.findall(TEXT)
+TEXTS = ("text_output", "reasoning_output")
 
 
 def rows(first_column: str) -> list[list[str]]:
@@ -46,7 +47,11 @@ def test_an_example_prints_what_the_readme_says(
 
 
 def normalize(printed: str) -> Any:
-    """JSON is shown on several lines; what is elided (``...``) is dropped on both sides."""
+    """JSON by its value, a stream by its joined texts: how many tokens an event holds varies."""
+    if printed.startswith("data: "):
+        events = [json.loads(line[6:]) for line in printed.splitlines() if line]
+        texts = {name: "".join(e[name] for e in events) for name in TEXTS}
+        return events[-1] | texts
     try:
         return json.loads(printed)
     except ValueError:

@@ -59,7 +59,7 @@ def test_the_events_of_a_stream_join_to_the_whole_generation(rest: httpx.Client)
 
     assert joined(parts, "text_output") == whole["text_output"] == "495"
     assert joined(parts, "reasoning_output") == whole["reasoning_output"]
-    assert len(parts) > 10
+    assert len(parts) > 3
     assert all("details" not in part for part in parts[:-1])
     usage = {"usage": whole["details"]["usage"], "finish_reason": "eos_token"}
     assert parts[-1]["details"] == usage
