@@ -56,7 +56,7 @@ def serve(
         typer.Option(min=1, help="Unset: 1 GiB on CPU, 90 % of what is free on CUDA."),
     ] = None,
     num_threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; unset: one a core.")
+        int | None, typer.Option(min=1, help="CPU threads; unset: one a core, 1 for a tiny model.")
     ] = None,
 ) -> None:
     """Serve one model over REST and gRPC until SIGINT or SIGTERM.
@@ -101,11 +101,14 @@ def run(server_config: ServerConfig, engine_config: EngineConfig) -> None:
     client = EngineClient(engine_config)
     # kserve parses argv when it is imported, and would take prefixes of its flags for them.
     del sys.argv[1:]
-    from predictor.model import LanguageModel
-    from predictor.server.lifecycle import PredictorServer
+    try:
+        from predictor.model import LanguageModel
+        from predictor.server.lifecycle import PredictorServer
 
-    model = LanguageModel(server_config, client)
-    PredictorServer(server_config, model, partial(announce, server_config)).start([model])
+        model = LanguageModel(server_config, client)
+        PredictorServer(server_config, model, partial(announce, server_config)).start([model])
+    finally:
+        client.close()
 
 
 def announce(config: ServerConfig, addresses: Addresses) -> None:

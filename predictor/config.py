@@ -1,5 +1,6 @@
 """Settings of the two processes: frozen, validated when made."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,10 @@ DEMO_MODEL_DIR = Path(__file__).parent / "demo"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
-    """What the server process needs; ports 1..65535, or 0 for any free one."""
+    """What the server process needs; ports 1..65535, or 0 for any free one.
+
+    Name and version are each one segment of a path.
+    """
 
     model_dir: Path
     model_name: str = "r1"
@@ -22,6 +26,14 @@ class ServerConfig:
     host: str = "127.0.0.1"
     http_port: int = 8080
     grpc_port: int = 8081
+
+    def __post_init__(self) -> None:
+        for field in ("model_name", "model_version"):
+            value = getattr(self, field)
+            if not re.fullmatch(r"[\w.~-]+", value, re.ASCII):
+                raise SettingRefused(
+                    f"{field} is {value!r}, must be letters, digits and any of . _ ~ -"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,8 @@ class EngineConfig:
 
 def resolve_model_dir(model_dir: str) -> Path:
     """Return the directory named, or that of the embedded model for ``demo``."""
+    if not model_dir:
+        raise ModelRefused("model directory is empty, must be a path or demo")
     path = DEMO_MODEL_DIR if model_dir == "demo" else Path(model_dir)
     if not path.is_dir():
         raise ModelRefused(f"model directory {model_dir} does not exist")

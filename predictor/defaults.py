@@ -11,18 +11,22 @@ from predictor.errors import ModelRefused
 DEFAULT_MAX_TOKENS: Final = 2048
 
 
+TokenId = Annotated[int, Field(ge=0)]
+
+
 class _GenerationConfig(BaseModel):
     """The part of the file that is read; the rest concerns transformers alone."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
-    do_sample: bool = False
-    temperature: Annotated[float, Field(ge=0)] | None = None
+    # The bounds are those of a request: GenerationOptions.
+    do_sample: bool | None = None
+    temperature: Annotated[float, Field(ge=0.01, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
-    eos_token_id: int | list[int] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
+    eos_token_id: TokenId | list[TokenId] | None = None
 
 
 @dataclass(frozen=True, slots=True)

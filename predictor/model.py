@@ -53,7 +53,7 @@ class InferResult:
 
 
 class LanguageModel(Model):
-    """Serves one checkpoint; ready once the engine has loaded it and until ``stop``."""
+    """Serves one checkpoint; ready once the engine has loaded it and until ``drain``."""
 
     def __init__(self, config: ServerConfig, client: EngineClient) -> None:
         super().__init__(config.model_name)
@@ -119,7 +119,7 @@ class LanguageModel(Model):
                 f"version {quote(version)} of {name} is not served here, only {self.version}"
             )
 
-    def stop(self) -> None:
+    def drain(self) -> None:
         """Refuse new requests; those accepted go on."""
         self._is_stopping = True
 
@@ -252,6 +252,12 @@ def _build_preparer(tokenizer: Tokenizer, defaults: GenerationDefaults, ready: R
     eos_token_ids = defaults.eos_token_ids or ready.eos_token_ids
     if not eos_token_ids:
         raise ModelRefused("neither generation_config.json nor config.json has an eos_token_id")
+    for token_id in eos_token_ids:
+        if token_id >= ready.vocab_size:
+            raise ModelRefused(
+                f"generation_config.json: eos_token_id holds {token_id}, must hold ids in "
+                f"0..{ready.vocab_size - 1}"
+            )
     if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in eos_token_ids:
         raise ModelRefused(
             f"the tokenizer's eos token has id {tokenizer.eos_token_id}, but the model ends at "

@@ -4,13 +4,14 @@ Loaded as PreTrainedTokenizerFast from tokenizer.json itself: transformers' Auto
 torch, and early releases of transformers 5 took R1-Distill's tokenizer for another kind.
 """
 
+import codecs
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import jinja2
 from tokenizers import Tokenizer as BackendTokenizer
-from tokenizers.decoders import DecodeStream
 from transformers import PreTrainedTokenizerFast
 
 from predictor.chat import ProtectedChat
@@ -44,7 +45,9 @@ class Tokenizer:
         self._chat_template = _chat_template(model_dir, settings)
         self.think_open_id = self._control_tokens.get(THINK_OPEN)
         self.think_close_id = self._control_tokens.get(THINK_CLOSE)
+        self._check_decoder(serialized)
         self._check_round_trip()
+        self._check_chat_template()
 
     @property
     def max_token_id(self) -> int:
@@ -79,20 +82,26 @@ class Tokenizer:
         return token_id in self._special_ids
 
     def decode_stream(self) -> "TextStream":
-        return TextStream(self._backend)
+        return TextStream(self._token_bytes)
 
     def token_text(self, token_id: int) -> str:
         """Return the text of one token alone; bytes that are no whole character show as U+FFFD."""
         text: str = self._backend.decode([token_id], skip_special_tokens=False)
         return text
 
+    def _token_bytes(self, token_id: int) -> bytes:
+        token: str | None = self._backend.id_to_token(token_id)
+        if token is None or token_id in self._special_ids:
+            return b""
+        if all(character in BYTE_ALPHABET for character in token):
+            return bytes(BYTE_ALPHABET[character] for character in token)
+        return token.encode()
+
     def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
-        return ids
+        return _encode(self._backend, text)
 
     def _encode_plain(self, text: str) -> list[int]:
-        ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids
-        return ids
+        return _encode(self._plain, text)
 
     def _normalize(self, text: str) -> str:
         normalizer = self._backend.normalizer
@@ -124,6 +133,20 @@ class Tokenizer:
             text += f"{THINK_OPEN}\n"
         return f"{text}\n{THINK_CLOSE}\n\n"
 
+    def _check_decoder(self, serialized: dict[str, object]) -> None:
+        decoder = serialized.get("decoder")
+        kind = decoder.get("type") if isinstance(decoder, dict) else None
+        if kind != "ByteLevel":
+            raise ModelRefused(f"tokenizer.json has decoder {kind}, must have ByteLevel")
+
+    def _check_chat_template(self) -> None:
+        try:
+            prompt_ids = self.encode_chat((Message("user", "x"),), enable_thinking=True)
+        except Exception as error:  # A template may raise anything at all.
+            raise ModelRefused(f"the chat template cannot be filled in: {error}") from error
+        if not prompt_ids:
+            raise ModelRefused("the chat template gives an empty prompt")
+
     def _check_round_trip(self) -> None:
         for encode in (self._encode, self._encode_plain):
             decoded = self._backend.decode(encode(ROUND_TRIP), skip_special_tokens=False)
@@ -133,27 +156,45 @@ class Tokenizer:
                 )
 
 
-class TextStream:
-    """Token ids -> text, a whole character at a time; special tokens leave no text."""
+def _encode(backend: BackendTokenizer, text: str) -> list[int]:
+    # ``encode`` holds the GIL, and with it the event loop; the batch form does not.
+    (encoding,) = backend.encode_batch_fast([text], add_special_tokens=False)
+    ids: list[int] = encoding.ids
+    return ids
 
-    def __init__(self, backend: BackendTokenizer) -> None:
-        self._backend = backend
-        self._stream = DecodeStream(skip_special_tokens=True)
-        self._pending: list[int] = []
+
+class TextStream:
+    """Token ids -> text, a whole character at a time; special tokens leave no text.
+
+    Costs the same for every token: what is not yet a character is a few bytes, never a history.
+    """
+
+    def __init__(self, token_bytes: Callable[[int], bytes]) -> None:
+        self._token_bytes = token_bytes
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, token_id: int) -> str:
-        text: str | None = self._stream.step(self._backend, token_id)
-        if text is None:
-            self._pending.append(token_id)
-            return ""
-        self._pending.clear()
-        return text
+        return self._decoder.decode(self._token_bytes(token_id))
 
     def flush(self) -> str:
-        """Return what is left of an unfinished character."""
-        text: str = self._backend.decode(self._pending, skip_special_tokens=True)
-        self._pending.clear()
-        return text
+        """Return what is left of an unfinished character, as U+FFFD."""
+        return self._decoder.decode(b"", final=True)
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """Return the byte that each character of a byte-level vocabulary stands for.
+
+    Printable Latin-1 stands for itself, the other bytes in their order for U+0100 on
+    (Radford et al. 2019).
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {
+        chr(0x100 + index): byte for index, byte in enumerate(others)
+    }
+
+
+BYTE_ALPHABET: Final = _byte_alphabet()
 
 
 def _read_object(path: Path) -> dict[str, object]:
@@ -161,6 +202,8 @@ def _read_object(path: Path) -> dict[str, object]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelRefused(f"{path.name} is missing in the model directory") from None
+    except OSError as error:
+        raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ModelRefused(f"{path.name} is not JSON: {error}") from None
     if not isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Attention of one step's packed tokens over the paged KV cache, in plain torch.
 
-A step packs its tokens: the decodes, one token a sequence, then the prefill chunks.
+A step packs its tokens: one for a decode, several for a chunk of a prompt.
 
     token    0    1    2    3    4    5    6    7
             [d0] [d1] [----- p0 -----] [-- p1 --]
@@ -16,31 +16,43 @@ from predictor.engine.kv_cache import KVCache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PrefillChunk:
-    """Tokens ``start .. start + length`` of the step, the last of ``context_len`` of a sequence.
+class DecodeGroup:
+    """Decodes of about one length, padded to one power of two of blocks.
 
-    ``block_table`` is int64 [num_blocks], just enough blocks for the context.
+    Padding to the longest of a step would make every decode as dear as that one, and a decode's
+    shape depend on its neighbours.
+
+    rows   int64 [num_decodes], the tokens of the step
+    slots  int64 [num_decodes, max_context_len], where each context is in the cache
+    mask   bool [num_decodes, max_context_len], false past the context
+    """
+
+    rows: torch.Tensor
+    slots: torch.Tensor
+    mask: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrefillChunk:
+    """Tokens ``start .. start + length`` of the step, the last ones of their context.
+
+    ``slots`` is int64 [context_len], where the context is in the cache.
     """
 
     start: int
     length: int
-    context_len: int
-    block_table: torch.Tensor
+    slots: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttentionMetadata:
     """Where the keys and values of a step's tokens go and which each token attends to.
 
-    slot_mapping         int64 [num_tokens], the slot of each new token
-    decode_block_tables  int64 [num_decodes, max_num_blocks], padded with block 0
-    decode_context_lens  int64 [num_decodes], the new token included
+    ``slot_mapping`` is int64 [num_tokens], the slot of each new token.
     """
 
     slot_mapping: torch.Tensor
-    num_decodes: int
-    decode_block_tables: torch.Tensor
-    decode_context_lens: torch.Tensor
+    decodes: tuple[DecodeGroup, ...]
     prefills: tuple[PrefillChunk, ...]
 
 
@@ -49,38 +61,54 @@ def build_attention_metadata(
 ) -> AttentionMetadata:
     """Lay out (num_computed, num_new, block_table) of each sequence, in the order of the tokens.
 
-    The leading chunks of one token count as decodes: a first token needs nothing else.
+    A chunk of one token counts as a decode: a first token needs nothing else.
     """
-    slots: list[int] = []
-    decodes: list[tuple[int, list[int]]] = []
+    new_slots: list[int] = []
+    groups: dict[int, list[tuple[int, int, list[int]]]] = {}
     prefills: list[PrefillChunk] = []
     for num_computed, num_new, block_table in chunks:
         context_len = num_computed + num_new
         blocks = block_table[: -(-context_len // block_size)]
         assert num_new > 0
         assert len(blocks) * block_size >= context_len
-        if num_new == 1 and not prefills:
-            decodes.append((context_len, blocks))
-        else:
-            table = torch.tensor(blocks, dtype=torch.int64, device=device)
-            prefills.append(PrefillChunk(len(slots), num_new, context_len, table))
-        slots += [
+        start = len(new_slots)
+        new_slots += [
             blocks[position // block_size] * block_size + position % block_size
             for position in range(num_computed, context_len)
         ]
-    width = max((len(blocks) for _, blocks in decodes), default=0)
-    tables = [blocks + [0] * (width - len(blocks)) for _, blocks in decodes]
+        if num_new == 1:
+            width = 1 << (len(blocks) - 1).bit_length()
+            groups.setdefault(width, []).append((start, context_len, blocks))
+        else:
+            slots = _slots([blocks], block_size, device)[0, :context_len]
+            prefills.append(PrefillChunk(start, num_new, slots))
     return AttentionMetadata(
-        slot_mapping=torch.tensor(slots, dtype=torch.int64, device=device),
-        num_decodes=len(decodes),
-        decode_block_tables=torch.tensor(tables, dtype=torch.int64, device=device).view(
-            len(decodes), width
-        ),
-        decode_context_lens=torch.tensor(
-            [context_len for context_len, _ in decodes], dtype=torch.int64, device=device
+        slot_mapping=torch.tensor(new_slots, dtype=torch.int64, device=device),
+        decodes=tuple(
+            _build_group(group, width, block_size, device) for width, group in groups.items()
         ),
         prefills=tuple(prefills),
     )
+
+
+def _build_group(
+    group: list[tuple[int, int, list[int]]], width: int, block_size: int, device: torch.device
+) -> DecodeGroup:
+    rows, context_lens, tables = zip(*group, strict=True)
+    slots = _slots([t + t[:1] * (width - len(t)) for t in tables], block_size, device)
+    positions = torch.arange(width * block_size, device=device)
+    mask = positions < torch.tensor(context_lens, device=device)[:, None]
+    # Past its context a sequence reads its own first slot again, since a zero weight does not
+    # silence a NaN in a slot that was never written.
+    slots = torch.where(mask, slots, slots[:, :1])
+    return DecodeGroup(torch.tensor(rows, device=device), slots, mask)
+
+
+def _slots(tables: list[list[int]], block_size: int, device: torch.device) -> torch.Tensor:
+    """Return int64 [num_tables, num_blocks * block_size]."""
+    blocks = torch.tensor(tables, dtype=torch.int64, device=device)
+    offsets = torch.arange(block_size, device=device)
+    return (blocks[:, :, None] * block_size + offsets).flatten(1)
 
 
 def paged_attention(
@@ -101,31 +129,14 @@ def paged_attention(
     kv_cache.write(layer, metadata.slot_mapping, k, v)
     keys, values = kv_cache.keys[layer], kv_cache.values[layer]
     output = torch.empty_like(q)
-    if metadata.num_decodes:
-        slots, mask = _decode_slots(metadata, kv_cache.block_size)
-        decodes = slice(0, metadata.num_decodes)
-        output[decodes] = _decode(q[decodes], keys[slots], values[slots], mask, scale)
+    for group in metadata.decodes:
+        output[group.rows] = _decode(
+            q[group.rows], keys[group.slots], values[group.slots], group.mask, scale
+        )
     for chunk in metadata.prefills:
-        slots = _context_slots(chunk, kv_cache.block_size)
         tokens = slice(chunk.start, chunk.start + chunk.length)
-        output[tokens] = _prefill(q[tokens], keys[slots], values[slots], scale)
+        output[tokens] = _prefill(q[tokens], keys[chunk.slots], values[chunk.slots], scale)
     return output
-
-
-def _decode_slots(
-    metadata: AttentionMetadata, block_size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return slots and mask, both [num_decodes, max_context_len].
-
-    Past its context a sequence reads its own first slot again, since a zero weight does not
-    silence a NaN in a slot that was never written.
-    """
-    max_context_len = metadata.decode_block_tables.shape[1] * block_size
-    positions = torch.arange(max_context_len, device=metadata.slot_mapping.device)
-    blocks = metadata.decode_block_tables[:, positions // block_size]
-    slots = blocks * block_size + positions % block_size
-    mask = positions < metadata.decode_context_lens[:, None]
-    return torch.where(mask, slots, slots[:, :1]), mask
 
 
 def _decode(
@@ -143,12 +154,6 @@ def _decode(
         scale=scale,
     )
     return attended.reshape(q.shape)  # [num_decodes, num_heads, head_dim]
-
-
-def _context_slots(chunk: PrefillChunk, block_size: int) -> torch.Tensor:
-    offsets = torch.arange(block_size, device=chunk.block_table.device)
-    slots = chunk.block_table[:, None] * block_size + offsets  # [num_blocks, block_size]
-    return slots.flatten()[: chunk.context_len]
 
 
 def _prefill(

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Final
 
 from predictor.config import EngineConfig
@@ -24,13 +25,13 @@ from predictor.engine.messages import (
     encode_frame,
 )
 from predictor.engine.sequence import SamplingParams, TokenOutput
-from predictor.errors import GenerationFailed, ModelRefused, Unavailable
+from predictor.errors import GenerationFailed, ModelRefused, PredictorError, Unavailable
 
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S: Final = 5.0
 
-Stream = asyncio.Queue[TokenOutput | GenerationFailed]
+Stream = asyncio.Queue[TokenOutput | PredictorError]
 
 
 class EngineProcess:
@@ -43,6 +44,8 @@ class EngineProcess:
                 [sys.executable, "-m", "predictor.engine", str(engine_end.fileno())],
                 pass_fds=[engine_end.fileno()],
                 stdin=subprocess.DEVNULL,
+                # Ctrl-C is for the server, which decides when the engine ends.
+                process_group=0,
             )
         # The socket holds the message while the process still imports torch.
         self.connection.sendall(encode_frame(Start(config)))
@@ -70,6 +73,7 @@ class EngineClient:
         self._writer: asyncio.StreamWriter | None = None
         self._streams: dict[int, Stream] = {}
         self._ids = itertools.count()
+        self._first_ready: Ready | None = None
         self._has_been_ready = asyncio.Event()
         self._is_closing = False
 
@@ -87,28 +91,31 @@ class EngineClient:
                 await self._converse(self._process)
             finally:
                 was_ready, self.ready = self.ready is not None, None
-                self._fail_streams()
+                self._fail_streams(GenerationFailed("the engine ended before the generation did"))
                 status = await asyncio.to_thread(self._process.wait)
             if self._is_closing:
                 return
             if not was_ready:
                 raise ModelRefused(f"the engine process ended with status {status} while loading")
             logger.error("engine process ended with status %s, starting another", status)
-            self._process = EngineProcess(self._config)
+            # Requests are held to the first engine's limits: one that is smaller is refused.
+            assert self._first_ready is not None
+            limit = self._first_ready.max_model_len
+            self._process = EngineProcess(replace(self._config, max_model_len=limit))
 
     async def wait_ready(self) -> Ready:
         """Return what the first engine says of the model, once it has loaded it."""
         await self._has_been_ready.wait()
-        assert self.ready is not None
-        return self.ready
+        assert self._first_ready is not None
+        return self._first_ready
 
     async def generate(
         self, prompt_ids: list[int], params: SamplingParams
     ) -> AsyncGenerator[list[TokenOutput], None]:
         """Yield the tokens that have arrived, until the one with the finish reason.
 
-        Closing the generator aborts the sequence. Raises Unavailable while no engine is ready
-        and GenerationFailed when the engine ends first.
+        Closing the generator aborts the sequence. Raises Unavailable while no engine is ready or
+        when ``close`` comes first, and GenerationFailed when the engine ends first.
         """
         if self.ready is None:
             raise Unavailable("the model is not ready")
@@ -134,14 +141,16 @@ class EngineClient:
             # It loads and does not listen, and has nothing to lose.
             self._process.kill()
         self.ready = None
-        self._fail_streams()
+        self._fail_streams(Unavailable("the server stopped before the generation ended"))
         if self._writer is not None:
             self._writer.close()
         else:
-            self._process.connection.close()
+            # Shut down, not closed: the loop may be about to read it.
+            self._process.connection.shutdown(socket.SHUT_RDWR)
 
     async def _converse(self, process: EngineProcess) -> None:
         if self._is_closing:
+            process.connection.close()
             return
         reader, self._writer = await asyncio.open_unix_connection(sock=process.connection)
         try:
@@ -160,6 +169,7 @@ class EngineClient:
                         stream.put_nowait(output)
             case Ready():
                 self.ready = message
+                self._first_ready = self._first_ready or message
                 self._has_been_ready.set()
             case Refused(reason):
                 raise ModelRefused(reason)
@@ -168,9 +178,9 @@ class EngineClient:
         assert self._writer is not None
         self._writer.write(encode_frame(message))
 
-    def _fail_streams(self) -> None:
+    def _fail_streams(self, error: PredictorError) -> None:
         for stream in self._streams.values():
-            stream.put_nowait(GenerationFailed("the engine ended before the generation did"))
+            stream.put_nowait(error)
         self._streams.clear()
 
 
@@ -183,9 +193,11 @@ async def _take_all(stream: Stream) -> list[TokenOutput]:
     items = [await stream.get()]
     while not stream.empty():
         items.append(stream.get_nowait())
-    outputs = []
+    outputs: list[TokenOutput] = []
     for item in items:
-        if isinstance(item, GenerationFailed):
+        if isinstance(item, PredictorError):
+            if outputs and outputs[-1].finish_reason is not None:
+                break
             raise item
         outputs.append(item)
     return outputs

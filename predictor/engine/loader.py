@@ -92,28 +92,27 @@ def _num_blocks(
         num_bytes = int(torch.cuda.mem_get_info(device)[0] * CUDA_CACHE_RATIO)
     elif num_bytes is None:
         num_bytes = CPU_CACHE_BYTES
-    max_len = config.max_model_len or model.max_position_embeddings
     block_bytes = KVCache.bytes_per_block(model, block_size=config.block_size, dtype=dtype)
-    num_usable = config.max_num_seqs * -(-max_len // config.block_size)
-    num_blocks = min(num_usable, num_bytes // block_bytes)
-    if num_blocks < 2:
+    num_blocks = num_bytes // block_bytes
+    if num_blocks < 1:
         raise SettingRefused(
-            f"kv_cache_bytes is {num_bytes}, must be at least {2 * block_bytes}, two blocks"
+            f"kv_cache_bytes is {num_bytes}, must be at least {block_bytes}, one block"
         )
-    return num_blocks
+    max_len = config.max_model_len or model.max_context_len
+    return min(num_blocks, config.max_num_seqs * -(-max_len // config.block_size))
 
 
 def _max_model_len(config: EngineConfig, model: ModelConfig, num_blocks: int) -> int:
     """Return the longest sequence; one that fills the cache alone must fit."""
     capacity = num_blocks * config.block_size
+    limit = min(model.max_context_len, capacity)
     asked = config.max_model_len
     if asked is None:
-        return min(model.max_position_embeddings, capacity)
-    limit = min(model.max_position_embeddings, capacity)
+        return limit
     if asked > limit:
         raise SettingRefused(
             f"max_model_len is {asked}, must be at most {limit}: the model has "
-            f"{model.max_position_embeddings} positions and the KV cache holds {capacity} tokens"
+            f"{model.max_context_len} positions and the KV cache holds {capacity} tokens"
         )
     return asked
 

@@ -80,6 +80,15 @@ class ModelConfig:
     bos_token_id: int | None
     eos_token_ids: tuple[int, ...]
 
+    @property
+    def max_context_len(self) -> int:
+        """The positions the model is fit for: Qwen2.5 adds yarn and leaves the field as it was."""
+        if not isinstance(self.rope_scaling, YarnScaling):
+            return self.max_position_embeddings
+        scaling = self.rope_scaling
+        stretched = int(scaling.original_max_position_embeddings * scaling.factor)
+        return max(self.max_position_embeddings, stretched)
+
 
 def load_model_config(model_dir: Path) -> ModelConfig:
     """Parse config.json in either spelling: of real checkpoints, or of transformers 5.

@@ -105,7 +105,7 @@ def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> torch.Tensor:
     cumulative = probs.cumsum(dim=-1)
     target = _column(numbers, logits) * cumulative[:, -1:]
     index = torch.searchsorted(cumulative, target, right=True)
-    # Rounding can take the target up to the whole sum, past the last token left.
+    # A sum that is not strictly sequential, as on CUDA, may end below its own last element.
     last = (probs > 0).sum(dim=-1, keepdim=True) - 1
     return token_ids.gather(-1, torch.minimum(index, last)).squeeze(-1)
 
@@ -122,8 +122,7 @@ def _filter(probs: torch.Tensor, params: list[SamplingParams]) -> torch.Tensor:
     probs = probs / probs.sum(dim=-1, keepdim=True)
     before = probs.cumsum(dim=-1) - probs
     top_p = _column([p.top_p for p in params], probs)
-    # A row without top_p keeps its whole tail, whatever the sum rounds to.
-    probs = probs * ((before < top_p) | (top_p >= 1))
+    probs = probs * (before < top_p)
     min_p = _column([p.min_p for p in params], probs)
     return probs * (probs >= min_p * probs[:, :1])
 

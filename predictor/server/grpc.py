@@ -8,10 +8,10 @@ from importlib import metadata
 from typing import Final
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from kserve.protocol.infer_type import InferRequest
 
-from predictor.errors import PredictorError, SettingRefused
+from predictor.errors import InvalidRequest, PredictorError, SettingRefused
 from predictor.model import LanguageModel
 from predictor.protocol import messages
 from predictor.protocol.grpc import decode_grpc, encode_grpc
@@ -23,6 +23,8 @@ INTERNAL_ERROR: Final = "internal error"
 MAX_WAITING_RESPONSES: Final = 64
 
 Unary = Callable[[Message], Awaitable[Message]]
+# None ends a stream.
+Responses = asyncio.Queue[Message | None]
 
 
 class GrpcServer:
@@ -48,7 +50,8 @@ class GrpcServer:
         return port
 
     async def stop(self, grace_s: float) -> None:
-        """Refuse new calls and give those under way ``grace_s`` to end."""
+        """Refuse new calls and requests and give those under way ``grace_s`` to end."""
+        self._service.stopping.set()
         await self._server.stop(grace_s)
 
 
@@ -57,6 +60,7 @@ class InferenceService:
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
+        self.stopping = asyncio.Event()
 
     def handler(self) -> grpc.GenericRpcHandler:
         unary: dict[str, Unary] = {
@@ -69,16 +73,16 @@ class InferenceService:
         }
         handlers = {}
         for method in messages.METHODS:
-            serdes = {
-                "request_deserializer": method.request.FromString,
-                "response_serializer": method.response.SerializeToString,
-            }
+            # Requests are parsed by us: grpc's own parsing ends a stream without an answer.
+            serializer = method.response.SerializeToString
             if method.name in unary:
-                call = _guard(unary[method.name])
-                handlers[method.name] = grpc.unary_unary_rpc_method_handler(call, **serdes)
+                call = _guard(unary[method.name], method.request)
+                handlers[method.name] = grpc.unary_unary_rpc_method_handler(
+                    call, response_serializer=serializer
+                )
             elif method.name == "ModelStreamInfer":
                 handlers[method.name] = grpc.stream_stream_rpc_method_handler(
-                    self.model_stream_infer, **serdes
+                    self.model_stream_infer, response_serializer=serializer
                 )
         return grpc.method_handlers_generic_handler(messages.SERVICE, handlers)
 
@@ -114,30 +118,41 @@ class InferenceService:
         return encode_grpc(response, raw=bool(request.raw_input_contents))
 
     async def model_stream_infer(
-        self, requests: AsyncIterator[Message], context: grpc.aio.ServicerContext
+        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext
     ) -> AsyncGenerator[Message, None]:
         """Answer every request of a stream, all at once; each response carries its request's id."""
-        responses: asyncio.Queue[Message | None] = asyncio.Queue(MAX_WAITING_RESPONSES)
-
-        async def answer_all() -> None:
-            async with asyncio.TaskGroup() as group:
-                async for request in requests:
-                    group.create_task(self._answer_in_stream(request, responses))
-            await responses.put(None)
-
-        answering = asyncio.create_task(answer_all())
+        responses = Responses(MAX_WAITING_RESPONSES)
+        answering = asyncio.create_task(self._answer_all(requests, responses))
         try:
             while (response := await responses.get()) is not None:
                 yield response
         finally:
             answering.cancel()
 
-    async def _answer_in_stream(
-        self, request: Message, responses: asyncio.Queue[Message | None]
-    ) -> None:
-        """Put every response to one request, an error too: it must not end its neighbours."""
-        is_raw = bool(request.raw_input_contents)
+    async def _answer_all(self, requests: AsyncIterator[bytes], responses: Responses) -> None:
+        """Answer until the client has no more requests or the server stops."""
+        stopping = asyncio.create_task(self.stopping.wait())
         try:
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(self._read_all(requests, responses, group))
+                await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                reading.cancel()
+            await responses.put(None)
+        finally:
+            stopping.cancel()
+
+    async def _read_all(
+        self, requests: AsyncIterator[bytes], responses: Responses, group: asyncio.TaskGroup
+    ) -> None:
+        async for data in requests:
+            group.create_task(self._answer_in_stream(data, responses))
+
+    async def _answer_in_stream(self, data: bytes, responses: Responses) -> None:
+        """Put every response to one request, an error too: it must not end its neighbours."""
+        request = messages.ModelInferRequest()
+        try:
+            _parse(data, request)
+            is_raw = bool(request.raw_input_contents)
             async with aclosing(self._model.stream_infer(self._decode(request))) as stream:
                 async for response in stream:
                     message = encode_grpc(response, raw=is_raw)
@@ -154,11 +169,15 @@ class InferenceService:
         return decode_grpc(request)
 
 
-def _guard(call: Unary) -> Callable[[Message, grpc.aio.ServicerContext], Awaitable[Message]]:
+def _guard(
+    call: Unary, request_type: type[Message]
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[Message]]:
     """Return the call with its errors turned into the protocol's status codes."""
 
-    async def answer(request: Message, context: grpc.aio.ServicerContext) -> Message:
+    async def answer(data: bytes, context: grpc.aio.ServicerContext) -> Message:
+        request = request_type()
         try:
+            _parse(data, request)
             return await call(request)
         except PredictorError as error:
             await context.abort(grpc.StatusCode[error.grpc_status], str(error))
@@ -168,6 +187,13 @@ def _guard(call: Unary) -> Callable[[Message, grpc.aio.ServicerContext], Awaitab
         raise AssertionError("abort raises")
 
     return answer
+
+
+def _parse(data: bytes, message: Message) -> None:
+    try:
+        message.MergeFromString(data)
+    except DecodeError:
+        raise InvalidRequest(f"the request is no {message.DESCRIPTOR.name} message") from None
 
 
 def _stream_error(request: Message, message: str) -> Message:

@@ -21,7 +21,9 @@ from predictor.server.routes import build_router
 logger = logging.getLogger(__name__)
 
 # Half of Kubernetes' default of 30 s for a pod.
-GRACE_PERIOD_S: Final = 15
+GRACE_PERIOD_S: Final = 12
+# Then, for errors to reach those whose generation was not finished.
+LAST_WORDS_S: Final = 2
 
 
 class PredictorServer(kserve.ModelServer):
@@ -60,13 +62,14 @@ class PredictorServer(kserve.ModelServer):
         super().start(models)
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._handle_signal)
         config = self._rest_server.config
         # The app has nothing to start or stop, and a forced exit would leave this task behind.
         config.lifespan = "off"
+        config.timeout_graceful_shutdown = self.grace_period + LAST_WORDS_S
         self._uvicorn = self._rest_server._server = _UvicornServer(config, self._listener)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._handle_signal)
         engine, rest = map(asyncio.ensure_future, self.servers)
         try:
             grpc_port = await self._grpc.start()
@@ -79,11 +82,14 @@ class PredictorServer(kserve.ModelServer):
         await engine
 
     async def _drain(self, rest: asyncio.Future[None]) -> None:
-        """Refuse new requests, finish those accepted within the grace period, end the engine."""
-        self._model.stop()
+        """Refuse new requests, give those accepted the grace period, end the engine."""
+        self._model.drain()
         self._uvicorn.should_exit = True
-        await asyncio.gather(rest, self._grpc.stop(self.grace_period))
+        ended = asyncio.gather(rest, self._grpc.stop(self.grace_period + LAST_WORDS_S))
+        await asyncio.wait({ended}, timeout=self.grace_period)
+        # Whoever still waits is told so, before uvicorn and grpc cut the connections.
         self._model.stop_engine()
+        await ended
 
     def _handle_signal(self) -> None:
         """Drain at the first signal; at the second drop what is still running."""

@@ -56,6 +56,8 @@ def test_a_checkpoint_without_the_file_is_greedy(tmp_path: Path) -> None:
         pytest.param("{", "generation_config.json: the file", id="not-json"),
         pytest.param('{"temperature": "hot"}', "generation_config.json: temperature", id="type"),
         pytest.param('{"top_p": 0}', "generation_config.json: top_p", id="range"),
+        pytest.param('{"temperature": 1e-309}', "temperature", id="temperature-too-low"),
+        pytest.param('{"eos_token_id": [1, -1]}', "eos_token_id", id="negative-id"),
         pytest.param('{"do_sample": 1}', "generation_config.json: do_sample", id="bool"),
     ],
 )

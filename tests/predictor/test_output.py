@@ -100,6 +100,14 @@ CASES = [
         id="stop-across-tokens",
     ),
     pytest.param(
+        make_request(stop=("wo", "two", "o")),
+        f"</think>12 two{EOS}",
+        "",
+        "12 ",
+        "stop_string",
+        id="the-first-of-several-stops",
+    ),
+    pytest.param(
         make_request(stop=("ones", "two")),
         f"one \n two</think>x{EOS}",
         "one",

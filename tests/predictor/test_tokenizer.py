@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_spelling_that_appears_only_when_normalized_is_plain_text(tmp_path: Pa
     assert tokenizer.encode_raw("[K]")[0] not in ids
 
 
+def test_a_user_cannot_break_a_control_token_of_the_template(tmp_path: Path) -> None:
+    # U+0338 composes with a > before it under NFC, which a normalized token is looked for after.
+    added = json.loads((DEMO_MODEL_DIR / "tokenizer.json").read_text())["added_tokens"]
+    normalized = [token | {"normalized": True} for token in added]
+    tokenizer = _edited(tmp_path, "tokenizer.json", added_tokens=normalized)
+
+    ids = tokenizer.encode_chat(chat("\u0338x"), enable_thinking=True)
+
+    assert control_ids(ids) == control_ids(encode("x"))
+
+
 def test_earlier_reasoning_is_dropped_from_the_history() -> None:
     assert encode("1+1", "<think>one and one</think>2", "2+2") == encode("1+1", "2", "2+2")
 
@@ -115,11 +127,13 @@ def test_a_raw_prompt_is_sent_as_it_is_control_tokens_included() -> None:
 
 
 def test_an_order_of_roles_that_the_template_refuses_is_the_clients_fault(tmp_path: Path) -> None:
-    template = "{{ raise_exception('no: ' + messages[0]['content']) }}"
+    template = (
+        "x{% if messages|length > 1 %}{{ raise_exception(messages[0]['content']) }}{% endif %}"
+    )
     tokenizer = _edited(tmp_path, "tokenizer_config.json", chat_template=template)
 
-    with pytest.raises(InvalidRequest, match=r"roles \['user'\].*template refuses") as caught:
-        tokenizer.encode_chat(chat("secret"), enable_thinking=True)
+    with pytest.raises(InvalidRequest, match=r"'assistant'\].*template refuses") as caught:
+        tokenizer.encode_chat(chat("secret", "secret"), enable_thinking=True)
     assert "secret" not in str(caught.value)
 
 
@@ -133,6 +147,34 @@ def test_streamed_text_is_exact_and_never_half_a_character(text: str) -> None:
         text
     )
     assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_text_costs_no_more_the_more_of_it_is_no_text() -> None:
+    stream = TOKENIZER.decode_stream()
+    eos = CONTROL_TOKENS["<｜end▁of▁sentence｜>"]
+    half = TOKENIZER.encode_raw("🙂")[1]
+
+    def time_s() -> float:
+        started = time.perf_counter()
+        for _ in range(3000):
+            stream.feed(eos)
+            stream.feed(half)
+        return time.perf_counter() - started
+
+    first = time_s()
+    time_s()
+
+    assert time_s() < 4 * first
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(st.lists(st.integers(0, 639), max_size=30))
+def test_any_tokens_stream_to_what_they_decode_to_together(ids: list[int]) -> None:
+    stream = TOKENIZER.decode_stream()
+
+    text = "".join(stream.feed(i) for i in ids) + stream.flush()
+
+    assert text == REFERENCE.backend_tokenizer.decode(ids, skip_special_tokens=True)
 
 
 def test_a_character_left_unfinished_shows_as_a_replacement_character() -> None:
@@ -153,6 +195,15 @@ def test_a_character_left_unfinished_shows_as_a_replacement_character() -> None:
         pytest.param("tokenizer.json", "{}", "tokenizer.json cannot be read", id="no-model"),
         pytest.param("tokenizer_config.json", "{}", "has no chat_template", id="no-template"),
         pytest.param("tokenizer_config.json", '{"auto_map": {}}', "never executed", id="auto_map"),
+        pytest.param(
+            "tokenizer_config.json",
+            '{"chat_template": "{% if %}"}',
+            "cannot be filled in",
+            id="jinja",
+        ),
+        pytest.param(
+            "tokenizer_config.json", '{"chat_template": ""}', "gives an empty prompt", id="empty"
+        ),
     ],
 )
 def test_a_faulty_tokenizer_is_refused(
@@ -171,6 +222,11 @@ def test_a_tokenizer_that_loses_spaces_is_refused(tmp_path: Path) -> None:
     metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
     with pytest.raises(ModelRefused, match=r"does not give .* back"):
         _edited(tmp_path, "tokenizer.json", pre_tokenizer=metaspace)
+
+
+def test_a_tokenizer_that_is_not_byte_level_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="decoder Fuse, must have ByteLevel"):
+        _edited(tmp_path, "tokenizer.json", decoder={"type": "Fuse"})
 
 
 def _plain_ids(text: str) -> list[int]:

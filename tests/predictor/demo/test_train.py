@@ -4,11 +4,14 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 import predictor.demo
 from predictor.demo.batches import FORCED_LOSS_WEIGHT, draw_batches
 from predictor.demo.build_tokenizer import EOS
+from predictor.demo.checkpoint import checkpoint_config, new_model, save_checkpoint
 from predictor.demo.train import train
 
 CHECKPOINT_FILES = {
@@ -34,6 +37,19 @@ def test_equal_seeds_write_equal_checkpoints(tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in first.iterdir()}
     assert files.keys() == CHECKPOINT_FILES
     assert files == {path.name: path.read_bytes() for path in second.iterdir()}
+
+
+def test_a_checkpoint_is_saved_in_bfloat16_over_the_one_before(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+
+    save_checkpoint(new_model(checkpoint_config(tokenizer)), tokenizer, tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == CHECKPOINT_FILES
+    assert "Qwen2ForCausalLM" in (tmp_path / "config.json").read_text()
+    weights = load_file(tmp_path / "model.safetensors")
+    assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
 
 
 def test_only_the_completion_is_predicted(tokenizer: Tokenizer) -> None:

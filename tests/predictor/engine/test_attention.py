@@ -81,34 +81,26 @@ def test_each_token_attends_to_its_own_context_and_reads_no_other_slot(
     torch.testing.assert_close(output, torch.cat(expected), rtol=1e-5, atol=1e-6)
 
 
-def test_leading_chunks_of_one_token_are_decodes() -> None:
-    metadata = build_attention_metadata(
-        [(5, 1, [3, 1]), (0, 1, [2]), (4, 3, [6, 7]), (0, 1, [9])], BLOCK_SIZE, CPU
-    )
+def test_decodes_of_unlike_length_are_grouped_by_powers_of_two_of_blocks() -> None:
+    chunks = [(20, 1, [0, 1, 2, 3, 4, 5]), (5, 1, [6, 7]), (4, 3, [8, 9]), (7, 1, [10, 11])]
 
-    assert metadata.num_decodes == 2
-    assert metadata.decode_block_tables.tolist() == [[3, 1], [2, 0]]
-    assert metadata.decode_context_lens.tolist() == [6, 1]
-    assert [(p.start, p.length, p.context_len) for p in metadata.prefills] == [(2, 3, 7), (5, 1, 1)]
-    assert [p.block_table.tolist() for p in metadata.prefills] == [[6, 7], [9]]
+    metadata = build_attention_metadata(chunks, BLOCK_SIZE, CPU)
 
-
-def test_new_tokens_go_to_the_slots_after_the_computed_ones() -> None:
-    metadata = build_attention_metadata([(3, 1, [5]), (2, 5, [1, 8])], BLOCK_SIZE, CPU)
-
-    assert metadata.slot_mapping.tolist() == [23, 6, 7, 32, 33, 34]
+    assert [group.rows.tolist() for group in metadata.decodes] == [[0], [1, 5]]
+    assert [tuple(group.slots.shape) for group in metadata.decodes] == [
+        (1, 8 * BLOCK_SIZE),
+        (2, 2 * BLOCK_SIZE),
+    ]
+    assert [group.mask.sum(-1).tolist() for group in metadata.decodes] == [[21], [6, 8]]
+    assert [(chunk.start, chunk.length) for chunk in metadata.prefills] == [(2, 3)]
 
 
-def test_a_step_without_decodes_has_empty_decode_tensors() -> None:
-    metadata = build_attention_metadata([(0, 2, [0])], BLOCK_SIZE, CPU)
-
-    assert metadata.num_decodes == 0
-    assert metadata.decode_block_tables.shape == (0, 0)
-    assert metadata.decode_context_lens.dtype == torch.int64
+def test_a_step_without_decodes_has_no_group() -> None:
+    assert build_attention_metadata([(0, 2, [0])], BLOCK_SIZE, CPU).decodes == ()
 
 
 def test_blocks_past_the_context_are_left_out() -> None:
     metadata = build_attention_metadata([(3, 1, [3, 5]), (2, 2, [1, 4, 6])], BLOCK_SIZE, CPU)
 
-    assert metadata.decode_block_tables.tolist() == [[3]]
-    assert metadata.prefills[0].block_table.tolist() == [1]
+    assert metadata.decodes[0].slots.tolist() == [[12, 13, 14, 15]]
+    assert metadata.prefills[0].slots.tolist() == [4, 5, 6, 7]

@@ -92,16 +92,6 @@ def test_temperature_zero_takes_the_most_probable_token() -> None:
     assert choose(LOGITS, make_sequence(temperature=0.0)) == 0
 
 
-def test_the_largest_uniform_number_still_draws_a_token_that_is_left() -> None:
-    logits = torch.full((1, 2000), -50.0)
-    logits[0, 17] = 0.0
-    sequences = [make_sequence(seed=seed, top_k=1) for seed in range(200)]
-
-    samples = sample(logits.expand(200, -1), sequences)
-
-    assert {s.token_id for s in samples} == {17}
-
-
 @pytest.mark.parametrize(
     ("params", "expected"),
     [

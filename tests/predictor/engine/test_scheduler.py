@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -62,6 +63,8 @@ class Rig:
         owned = sum(len(s.block_table) for s in self.scheduler.running)
         assert blocks.num_free + owned == blocks.num_blocks
         assert all(not s.block_table for s in self.scheduler.waiting)
+        arrivals = [s.id for s in (*self.scheduler.running, *self.scheduler.waiting)]
+        assert arrivals == sorted(arrivals)
 
     def run(self) -> None:
         for _ in range(10_000):
@@ -134,13 +137,13 @@ def test_a_long_prompt_is_computed_in_chunks_beside_the_decodes() -> None:
 
 def test_the_youngest_is_preempted_and_still_yields_the_same_tokens() -> None:
     rig = make_rig(num_blocks=8)
-    sequences = [make_sequence(i, 7, 20) for i in range(3)]
+    sequences = [make_sequence(i, 7, 20) for i in range(4)]
     for sequence in sequences:
         rig.engine.add(sequence)
 
     rig.run()
 
-    assert rig.scheduler.num_preemptions > 0
+    assert rig.scheduler.num_preemptions > 1
     assert rig.finished[0] == 0
     assert rig.tokens == {s.id: expected_tokens(s) for s in sequences}
 
@@ -155,6 +158,28 @@ def test_no_sequence_overtakes_one_that_waits_for_blocks() -> None:
 
     assert [s.id for s in rig.scheduler.running] == [0]
     assert [s.id for s in rig.scheduler.waiting] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("params", "tokens", "reason"),
+    [
+        pytest.param({}, [1, 9], FinishReason.EOS_TOKEN, id="eos"),
+        pytest.param({"ignore_eos": True}, [9, 1, 2], FinishReason.LENGTH, id="ignore_eos"),
+        pytest.param(
+            {"ignore_eos": True, "stop_token_ids": (8,)}, [9, 8], FinishReason.STOP_TOKEN, id="stop"
+        ),
+        pytest.param({"min_tokens": 2}, [1, 9], FinishReason.EOS_TOKEN, id="min_tokens-reached"),
+    ],
+)
+def test_a_sequence_ends_with_the_token_that_ends_it(
+    params: dict[str, Any], tokens: list[int], reason: FinishReason
+) -> None:
+    settings = SamplingParams(max_tokens=3, seed=0, eos_token_ids=(9,), **params)
+    sequence = Sequence(0, [5], settings)
+
+    reasons = [sequence.append(token) for token in tokens]
+
+    assert reasons == [None] * (len(tokens) - 1) + [reason]
 
 
 def test_no_more_than_max_num_seqs_run_together() -> None:

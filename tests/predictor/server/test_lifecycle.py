@@ -1,11 +1,13 @@
 """Starting, refusing to start, stopping."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,8 @@ import httpx
 import pytest
 
 from predictor.config import DEMO_MODEL_DIR
+
+FREE_PORTS = ("--http-port=0", "--grpc-port=0")
 
 
 def copy_demo(tmp_path: Path) -> Path:
@@ -51,7 +55,8 @@ def corrupt_after_checksums(model_dir: Path) -> None:
 
 def run_to_its_end(*flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "predictor", "--http-port=0", "--grpc-port=0", *flags],
+        [sys.executable, "-m", "predictor", *FREE_PORTS, *flags],
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         timeout=60,
@@ -102,6 +107,10 @@ def test_a_model_that_cannot_be_served_is_refused_in_one_line(
     ("flags", "status", "words"),
     [
         pytest.param((), 1, "model directory /mnt/models does not exist", id="default-is-absent"),
+        pytest.param(("--model-dir=",), 1, "model directory is empty", id="no-name"),
+        pytest.param(
+            ("--model-dir=demo", "--model-name=a/b"), 1, "model_name is 'a/b'", id="model-name"
+        ),
         pytest.param(("--model-dir=demo", "--device=cuda"), 1, "device is cuda", id="no-cuda"),
         pytest.param(
             ("--model-dir=demo", "--max-model-len=5000"), 1, "max_model_len is 5000", id="too-long"
@@ -156,6 +165,27 @@ def test_right_checksums_are_no_hindrance(tmp_path: Path, start: Callable[..., A
     assert answer["text_output"] == "12"
 
 
+def test_a_long_prompt_leaves_the_server_alive(predictor: Any) -> None:
+    body = {"text_input": "12 + " * 400_000}
+    slowest_s = 0.0
+
+    def ask() -> None:
+        answers.append(httpx.post(f"{predictor.url}/v2/models/r1/generate", json=body, timeout=60))
+
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while asking.is_alive():
+        started = time.monotonic()
+        httpx.get(f"{predictor.url}/v2/health/live", timeout=60).raise_for_status()
+        slowest_s = max(slowest_s, time.monotonic() - started)
+    asking.join()
+
+    assert answers[0].status_code == 400
+    assert "tokens long" in answers[0].json()["error"]
+    assert slowest_s < 1.5
+
+
 def test_a_port_in_use_is_said_so(start: Callable[..., Any]) -> None:
     predictor = start("--model-dir=demo")
     http_port = predictor.url.rpartition(":")[2]
@@ -190,19 +220,43 @@ def test_a_signal_lets_accepted_requests_finish_and_ends_with_0(
 
 
 def test_a_signal_while_loading_ends_it_too() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "predictor", "--model-dir=demo", "--http-port=0", "--grpc-port=0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(2.0)
-    process.send_signal(signal.SIGTERM)
+    command = [sys.executable, "-m", "predictor", "--model-dir=demo", *FREE_PORTS]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        # Stopped, the engine never finishes loading.
+        os.kill(wait_for_engine(process.pid), signal.SIGSTOP)
+        log = [next(line for line in process.stderr if "Started server process" in line)]
+        process.send_signal(signal.SIGTERM)
+        log += process.stderr
 
-    _, errors = process.communicate(timeout=30)
+        assert process.wait(30) == 0
+    assert "Traceback" not in "".join(log)
 
-    assert process.returncode in (0, -signal.SIGTERM)
-    assert "Traceback" not in errors
+
+def test_those_who_still_wait_when_the_grace_period_ends_are_told_so(
+    start: Callable[..., Any],
+) -> None:
+    predictor = start("--model-dir=demo")
+    url = f"{predictor.url}/v2/models/r1"
+    engine = engine_pid(predictor.process.pid)
+    answers: list[httpx.Response] = []
+
+    def ask(path: str) -> None:
+        body = {"text_input": "hello", "parameters": {"ignore_eos": True}}
+        answers.append(httpx.post(f"{url}/{path}", json=body, timeout=60))
+
+    threads = [threading.Thread(target=ask, args=(p,)) for p in ("generate", "generate_stream")]
+    # Stopped, it finishes nothing.
+    os.kill(engine, signal.SIGSTOP)
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    predictor.process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all("the server stopped" in answer.text for answer in answers)
 
 
 def test_an_engine_that_dies_fails_its_requests_and_is_replaced(
@@ -256,6 +310,15 @@ def test_the_engine_ends_with_a_server_that_is_killed(start: Callable[..., Any])
     while time.monotonic() < deadline and is_running(pid):
         time.sleep(0.05)
     assert not is_running(pid)
+
+
+def wait_for_engine(server_pid: int) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ValueError):
+            return engine_pid(server_pid)
+        time.sleep(0.01)
+    raise AssertionError("no engine process")
 
 
 def engine_pid(server_pid: int) -> int:

@@ -129,21 +129,46 @@ def test_a_bad_request_in_a_grpc_stream_spares_the_others(rpc: Callable[..., Any
 def test_questions_are_answered_and_streamed_while_a_long_generation_runs(
     rest: httpx.Client, rpc: Callable[..., Any], predictor: Any
 ) -> None:
-    long_body = {"text_input": "hello", "parameters": LONG}
-    with httpx.Client(timeout=60) as client:
+    has_begun = threading.Event()
+
+    def generate_at_length() -> None:
+        body = {"text_input": "hello", "parameters": {"ignore_eos": True, "max_tokens": 2000}}
         url = f"{predictor.url}/v2/models/r1/generate_stream"
-        with client.stream("POST", url, json=long_body) as long_response:
-            long_events = events(long_response)
-            next(long_events)
+        with httpx.stream("POST", url, json=body, timeout=60) as response:
+            for _ in events(response):
+                has_begun.set()
 
-            parts = stream(rest, QUESTION, temperature=0)
-            unary = rpc("ModelInfer", stream_request(QUESTION))
-            streamed = rpc("ModelStreamInfer", stream_request(QUESTION))
+    long_generation = threading.Thread(target=generate_at_length)
+    long_generation.start()
+    assert has_begun.wait(30)
 
-            assert "details" not in next(long_events)
+    parts = stream(rest, QUESTION, temperature=0)
+    unary = rpc("ModelInfer", stream_request(QUESTION))
+    streamed = rpc("ModelStreamInfer", stream_request(QUESTION))
+
+    assert long_generation.is_alive()
     assert joined(parts, "text_output") == "495"
     assert text_of(unary, "text_output") == "495"
     assert "".join(text_of(r.infer_response, "text_output") for r in streamed) == "495"
+    long_generation.join()
+
+
+def test_bytes_that_are_no_message_are_refused_and_spare_the_others(predictor: Any) -> None:
+    good = stream_request("3*4=", "good").SerializeToString()
+    with grpc.insecure_channel(predictor.grpc_address) as channel:
+        raw_stream = channel.stream_stream(
+            f"/{messages.SERVICE}/ModelStreamInfer",
+            response_deserializer=messages.ModelStreamInferResponse.FromString,
+        )
+        responses = list(raw_stream(iter([b"\xff\xff\xff\xff", good]), timeout=30))
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(f"/{messages.SERVICE}/ModelInfer")(b"\xff\xff", timeout=30)
+
+    assert [r.error_message for r in responses if r.error_message] == [
+        "the request is no ModelInferRequest message"
+    ]
+    assert responses[-1].infer_response.id == "good"
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 class TestClientsThatLeave:
