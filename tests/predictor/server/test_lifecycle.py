@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
 from predictor.config import DEMO_MODEL_DIR
+from predictor.server.lifecycle import GRACE_PERIOD_S
 
 FREE_PORTS = ("--http-port=0", "--grpc-port=0")
 
@@ -192,12 +194,12 @@ def test_a_port_in_use_is_said_so(start: Callable[..., Any]) -> None:
     grpc_port = predictor.grpc_address.rpartition(":")[2]
 
     http = run_to_its_end("--model-dir=demo", f"--http-port={http_port}")
-    grpc = run_to_its_end("--model-dir=demo", f"--grpc-port={grpc_port}")
+    over_grpc = run_to_its_end("--model-dir=demo", f"--grpc-port={grpc_port}")
 
     assert http.returncode == 1
     assert f"http_port is {http_port}" in http.stderr
-    assert grpc.returncode == 1
-    assert f"grpc_port is {grpc_port}" in grpc.stderr
+    assert over_grpc.returncode == 1
+    assert f"grpc_port is {grpc_port}" in over_grpc.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
@@ -217,6 +219,28 @@ def test_a_signal_lets_accepted_requests_finish_and_ends_with_0(
     assert json.loads(rest[-1].removeprefix("data: "))["details"]["finish_reason"] == "length"
     assert predictor.process.wait(30) == 0
     assert "Traceback" not in predictor.output
+
+
+def test_an_idle_grpc_stream_does_not_hold_up_the_end(start: Callable[..., Any]) -> None:
+    predictor = start("--model-dir=demo")
+    is_over = threading.Event()
+
+    def no_requests() -> Iterator[bytes]:
+        is_over.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(predictor.grpc_address) as channel:
+        rpc = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
+        responses = rpc(no_requests())
+        httpx.get(f"{predictor.url}/v2/health/ready").raise_for_status()
+        started = time.monotonic()
+        status = predictor.stop()
+        elapsed_s = time.monotonic() - started
+
+        assert status == 0
+        assert elapsed_s < GRACE_PERIOD_S / 2
+        assert list(responses) == []
+        is_over.set()
 
 
 def test_a_signal_while_loading_ends_it_too() -> None:

@@ -61,6 +61,7 @@ def test_the_events_of_a_stream_join_to_the_whole_generation(rest: httpx.Client)
     assert joined(parts, "reasoning_output") == whole["reasoning_output"]
     assert len(parts) > 3
     assert all("details" not in part for part in parts[:-1])
+    assert all(part["text_output"] or part["reasoning_output"] for part in parts[:-1])
     usage = {"usage": whole["details"]["usage"], "finish_reason": "eos_token"}
     assert parts[-1]["details"] == usage
 
@@ -110,6 +111,8 @@ def test_a_grpc_stream_answers_all_its_requests_and_marks_the_last_responses(
         assert "".join(text_of(response, "text_output") for response in own) == answer
         is_final = [r.parameters["triton_final_response"].bool_param for r in own]
         assert is_final == [False] * (len(own) - 1) + [True]
+        texts = [text_of(r, "text_output") + text_of(r, "reasoning_output") for r in own[:-1]]
+        assert all(texts)
         assert text_of(own[-1], "finish_reason") == "stop"
 
 
@@ -196,10 +199,16 @@ class TestClientsThatLeave:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{url}/generate", json=body, timeout=0.3)
         after_unary_s = self.answer_time_s(single)
+        tensor = {"name": "text_input", "shape": [1], "datatype": "BYTES", "data": ["hello"]}
+        infer = {"inputs": [tensor], "parameters": LONG}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/infer", json=infer, timeout=0.3)
+        after_infer_s = self.answer_time_s(single)
         self._cancel_grpc(single.grpc_address)
         after_grpc_s = self.answer_time_s(single)
 
-        assert max(after_stream_s, after_unary_s, after_grpc_s) < whole_s / 2
+        after_s = [after_stream_s, after_unary_s, after_infer_s, after_grpc_s]
+        assert max(after_s) < whole_s / 2
 
     def _time_of_a_long_generation(self, url: str, body: dict[str, Any]) -> float:
         started = time.monotonic()
