@@ -7,6 +7,7 @@ import torch
 
 from predictor.config import EngineConfig
 from predictor.engine.block_manager import BlockManager
+from predictor.engine.causal_lm import CausalLM
 from predictor.engine.engine import Engine
 from predictor.engine.kv_cache import KVCache
 from predictor.engine.messages import Ready
@@ -38,13 +39,7 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
     dtype = _dtype(config, model_config, device)
     model = load_causal_lm(config.model_dir, model_config, device, dtype)
     num_blocks = _num_blocks(config, model_config, device, dtype)
-    kv_cache = KVCache(
-        model_config,
-        num_blocks=num_blocks,
-        block_size=config.block_size,
-        device=device,
-        dtype=dtype,
-    )
+    kv_cache = _allocate_cache(config, model_config, num_blocks, model)
     scheduler = Scheduler(
         BlockManager(num_blocks, config.block_size),
         max_num_seqs=config.max_num_seqs,
@@ -102,6 +97,24 @@ def _num_blocks(
         )
     max_len = config.max_model_len or model.max_context_len
     return min(num_blocks, config.max_num_seqs * -(-max_len // config.block_size))
+
+
+def _allocate_cache(
+    config: EngineConfig, model_config: ModelConfig, num_blocks: int, model: CausalLM
+) -> KVCache:
+    try:
+        return KVCache(
+            model_config,
+            num_blocks=num_blocks,
+            block_size=config.block_size,
+            device=model.device,
+            dtype=model.dtype,
+        )
+    except RuntimeError as error:  # torch's only name for it on CPU
+        raise SettingRefused(
+            f"kv_cache_bytes is {config.kv_cache_bytes}, but {model.device} cannot hold a cache of "
+            f"{num_blocks} blocks of {config.block_size} tokens"
+        ) from error
 
 
 def _max_model_len(config: EngineConfig, model: ModelConfig, num_blocks: int) -> int:

@@ -67,6 +67,15 @@ def test_yarn_stretches_the_context_though_the_file_states_the_original(
             f"kv_cache_bytes is {BLOCK_BYTES - 1}, must be at least {BLOCK_BYTES}",
             id="no-block",
         ),
+        pytest.param(
+            {
+                "kv_cache_bytes": 10**15,
+                "max_num_seqs": 10**8,
+                "max_num_batched_tokens": 10**8,
+            },
+            f"kv_cache_bytes is {10**15}, but cpu cannot hold",
+            id="too-large",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_followed_is_refused(
