@@ -5,7 +5,9 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from kserve import InferRequest, InferResponse, Model
 
@@ -35,6 +37,11 @@ from predictor.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
+# What the server's metadata says of itself, on every protocol.
+SERVER_NAME: Final = "kserve-r1"
+SERVER_VERSION: Final = metadata.version(SERVER_NAME)
+EXTENSIONS: Final = ("generate", "model_stream_infer")
+
 
 @dataclass(frozen=True, slots=True)
 class InferBatch:
@@ -58,7 +65,7 @@ class LanguageModel(Model):
     def __init__(self, config: ServerConfig, client: EngineClient) -> None:
         super().__init__(config.model_name)
         self.version = config.model_version
-        self.platform = "kserve-r1"
+        self.platform = SERVER_NAME
         self._model_dir: Path = config.model_dir
         self._client = client
         self._loaded = asyncio.Event()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from importlib import metadata
 from typing import Final
 
 import grpc
@@ -12,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from kserve.protocol.infer_type import InferRequest
 
 from predictor.errors import InvalidRequest, PredictorError, SettingRefused
-from predictor.model import LanguageModel
+from predictor.model import EXTENSIONS, SERVER_NAME, SERVER_VERSION, LanguageModel
 from predictor.protocol import messages
 from predictor.protocol.grpc import decode_grpc, encode_grpc
 
@@ -98,9 +97,7 @@ class InferenceService:
 
     async def server_metadata(self, request: Message) -> Message:
         return messages.ServerMetadataResponse(
-            name="kserve-r1",
-            version=metadata.version("kserve-r1"),
-            extensions=["generate", "model_stream_infer"],
+            name=SERVER_NAME, version=SERVER_VERSION, extensions=EXTENSIONS
         )
 
     async def model_metadata(self, request: Message) -> Message:

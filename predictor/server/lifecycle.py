@@ -6,17 +6,17 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import kserve
 import uvicorn
-from kserve.model_server import app
 
 from predictor.config import Addresses, ServerConfig
 from predictor.errors import SettingRefused
 from predictor.model import LanguageModel
 from predictor.server.grpc import GrpcServer
-from predictor.server.routes import build_router
+from predictor.server.routes import install
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ LAST_WORDS_S: Final = 2
 
 
 class PredictorServer(kserve.ModelServer):
-    """kserve's server with a bind address, our routes before its own, and one way to stop.
+    """kserve's server with a bind address, our routes for its own, and one way to stop.
 
     Ports are open while the model loads. ``on_ready`` is called once, when it is loaded.
     """
@@ -48,7 +48,6 @@ class PredictorServer(kserve.ModelServer):
         self._grpc = GrpcServer(model, config.host, config.grpc_port)
         self._num_signals = 0
         self._signalled = asyncio.Event()
-        app.include_router(build_router(model))
 
     def register_signal_handler(self) -> None:
         """Nothing: ``_serve`` does, on the loop that runs."""
@@ -62,6 +61,9 @@ class PredictorServer(kserve.ModelServer):
         super().start(models)
 
     async def _serve(self) -> None:
+        # Called when REST starts, to put its own routes and a log line a request into the app.
+        self._rest_server._register_endpoints = partial(install, model=self._model)
+        self._rest_server._add_middlewares = lambda app: None
         config = self._rest_server.config
         # The app has nothing to start or stop, and a forced exit would leave this task behind.
         config.lifespan = "off"

@@ -1,4 +1,4 @@
-"""REST routes that stand before kserve's own; any error is ``{"error": "<one sentence>"}``."""
+"""The REST routes, in place of kserve's own; any error is ``{"error": "<one sentence>"}``."""
 
 import asyncio
 import logging
@@ -8,13 +8,15 @@ from http import HTTPStatus
 from typing import Final, TypeVar
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
+from kserve.protocol.rest.server import metrics_handler
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from predictor.errors import PredictorError
 from predictor.generation import GenerationRequest, PreparedRequest
-from predictor.model import LanguageModel
+from predictor.model import EXTENSIONS, SERVER_NAME, SERVER_VERSION, LanguageModel
 from predictor.protocol.generate import (
     decode_generate,
     encode_error_event,
@@ -33,14 +35,25 @@ CLIENT_CLOSED_REQUEST: Final = 499
 INTERNAL_ERROR: Final = "internal error"
 
 
-def build_router(model: LanguageModel) -> APIRouter:
-    """Return the routes of the one model, each also under ``/versions/{version}``."""
-    routes = Routes(model)
-    router = APIRouter(prefix="/v2")
-    _add(router, "GET", "/health/live", routes.live)
-    _add(router, "GET", "/health/ready", routes.ready)
-    for path in ("/models/{name}", "/models/{name}/versions/{version}"):
-        _add(router, "GET", path, routes.metadata)
+def install(app: FastAPI, model: LanguageModel) -> None:
+    """Make these the only routes of the app: V1, load and unload, and the docs are not served."""
+    app.router.routes.clear()
+    app.router.redirect_slashes = False
+    app.include_router(_build_router(Routes(model)))
+    app.add_exception_handler(HTTPException, _answer_http_error)
+
+
+def _build_router(routes: "Routes") -> APIRouter:
+    """Return the routes, those of the model also under ``/versions/{version}``."""
+    router = APIRouter()
+    router.add_api_route("/metrics", metrics_handler, methods=["GET"], response_model=None)
+    _add(router, "GET", "/", routes.live)
+    _add(router, "GET", "/v2", routes.server_metadata)
+    _add(router, "GET", "/v2/health/live", routes.live)
+    _add(router, "GET", "/v2/health/ready", routes.ready)
+    _add(router, "GET", "/v2/models", routes.models)
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        _add(router, "GET", path, routes.model_metadata)
         _add(router, "GET", f"{path}/ready", routes.model_ready)
         _add(router, "POST", f"{path}/infer", routes.infer)
         _add(router, "POST", f"{path}/generate", routes.generate)
@@ -61,12 +74,18 @@ class Routes:
         self._model.check_ready()
         return _json({"ready": True})
 
+    async def server_metadata(self, request: Request) -> Response:
+        return _json({"name": SERVER_NAME, "version": SERVER_VERSION, "extensions": EXTENSIONS})
+
+    async def models(self, request: Request) -> Response:
+        return _json({"models": [self._model.name]})
+
     async def model_ready(self, request: Request) -> Response:
         self._check_path(request)
         self._model.check_ready()
         return _json({"name": self._model.name, "ready": True})
 
-    async def metadata(self, request: Request) -> Response:
+    async def model_metadata(self, request: Request) -> Response:
         self._check_path(request)
         return _json(
             {
@@ -141,6 +160,14 @@ def _add(router: APIRouter, method: str, path: str, handler: Handler) -> None:
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR)
 
     router.add_api_route(path, answer, methods=[method], response_model=None)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer what the router itself refuses: an unknown path, a wrong method."""
+    assert isinstance(error, HTTPException)
+    response = _error(error.status_code, f"{request.method} {error.detail.lower()} at this path")
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _error(status: int, message: str) -> Response:

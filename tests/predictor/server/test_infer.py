@@ -289,6 +289,73 @@ def test_a_model_or_version_that_is_not_served_is_404(
     assert "is not served here" in response.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/v2/repository/models/r1/load", 404),
+        ("POST", "/v2/repository/models/r1/unload", 404),
+        ("POST", "/v1/models/r1:predict", 404),
+        ("GET", "/v1/models", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/openapi.json", 404),
+        ("GET", "/v2/models/r1/", 404),
+        ("GET", "/v2/models/r1/infer", 405),
+        ("POST", "/v2/health/live", 405),
+    ],
+)
+def test_what_is_not_served_is_refused_in_the_protocols_form(
+    rest: httpx.Client, method: str, path: str, status: int
+) -> None:
+    response = rest.request(method, str(rest.base_url.copy_with(path=path)))
+
+    assert response.status_code == status
+    assert list(response.json()) == ["error"]
+    assert ("allow" in response.headers) is (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/", {"live": True}),
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"ready": True}),
+        ("/v2/models", {"models": ["r1"]}),
+        ("/v2/models/r1/ready", {"name": "r1", "ready": True}),
+        ("/v2/models/r1/versions/1/ready", {"name": "r1", "ready": True}),
+    ],
+)
+def test_health_and_listing_say_what_the_protocol_says(
+    rest: httpx.Client, path: str, answer: dict[str, Any]
+) -> None:
+    response = rest.get(str(rest.base_url.copy_with(path=path)))
+
+    assert response.status_code == 200
+    assert response.json() == answer
+
+
+def test_the_server_names_itself_alike_on_both_protocols(
+    rest: httpx.Client, rpc: Callable[..., Any]
+) -> None:
+    method = next(m for m in messages.METHODS if m.name == "ServerMetadata")
+
+    over_rest = rest.get(str(rest.base_url.copy_with(path="/v2"))).json()
+    over_grpc = rpc("ServerMetadata", method.request())
+
+    assert over_rest == {
+        "name": over_grpc.name,
+        "version": over_grpc.version,
+        "extensions": list(over_grpc.extensions),
+    }
+
+
+def test_metrics_count_the_requests_that_kserve_times(rest: httpx.Client) -> None:
+    infer(rest, "3*4=")
+
+    text = rest.get(str(rest.base_url.copy_with(path="/metrics"))).text
+
+    assert 'request_predict_seconds_count{model_name="r1"}' in text
+
+
 def test_metadata_lists_the_tensors_that_infer_takes_and_gives(
     rest: httpx.Client, rpc: Callable[..., Any]
 ) -> None:
