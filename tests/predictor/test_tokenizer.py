@@ -164,7 +164,7 @@ def test_text_costs_no_more_the_more_of_it_is_no_text() -> None:
     first = time_s()
     time_s()
 
-    assert time_s() < 4 * first
+    assert time_s() < 20 * first
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)
