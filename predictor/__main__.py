@@ -24,40 +24,45 @@ from predictor.errors import PredictorError
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+ModelDir = Annotated[
+    str, typer.Option(help="Checkpoint directory, or demo for the embedded model.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")]
+Precision = Annotated[
+    DType, typer.Option(help="auto: float32 on CPU, the checkpoint's own on CUDA.")
+]
+BlockSize = Annotated[int, typer.Option(min=1, help="Tokens in a block of the KV cache.")]
+NumBatchedTokens = Annotated[
+    int, typer.Option(min=1, help="Tokens in one step, prompts and decodes.")
+]
+ModelLen = Annotated[
+    int, typer.Option(min=2, help="Prompt and completion tokens; unset: as the model allows.")
+]
+CacheBytes = Annotated[
+    int, typer.Option(min=1, help="Unset: 1 GiB on CPU, 90 % of what is free on CUDA.")
+]
+NumThreads = Annotated[
+    int, typer.Option(min=1, help="CPU threads; unset: one a core, 1 for a tiny model.")
+]
 
 
 @cli.command(context_settings={"auto_envvar_prefix": "R1"})
 def serve(
     *,
-    model_dir: Annotated[
-        str, typer.Option(help="Checkpoint directory, or demo for the embedded model.")
-    ] = "/mnt/models",
+    model_dir: ModelDir = "/mnt/models",
     model_name: Annotated[str, typer.Option(help="Name in every path.")] = "r1",
     model_version: Annotated[str, typer.Option(help="The one version served.")] = "1",
     host: Annotated[str, typer.Option(help="Bind address of both ports.")] = "127.0.0.1",
     http_port: Port = 8080,
     grpc_port: Port = 8081,
     device: Annotated[Device, typer.Option(help="auto: CUDA if there is one.")] = "auto",
-    dtype: Annotated[
-        DType, typer.Option(help="auto: float32 on CPU, the checkpoint's own on CUDA.")
-    ] = "auto",
-    block_size: Annotated[int, typer.Option(min=1, help="Tokens in a block of the KV cache.")] = 16,
+    dtype: Precision = "auto",
+    block_size: BlockSize = 16,
     max_num_seqs: Annotated[int, typer.Option(min=1, help="Sequences that run together.")] = 64,
-    max_num_batched_tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens in one step, prompts and decodes.")
-    ] = 2048,
-    max_model_len: Annotated[
-        int | None,
-        typer.Option(min=2, help="Prompt and completion tokens; unset: as the model allows."),
-    ] = None,
-    kv_cache_bytes: Annotated[
-        int | None,
-        typer.Option(min=1, help="Unset: 1 GiB on CPU, 90 % of what is free on CUDA."),
-    ] = None,
-    num_threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; unset: one a core, 1 for a tiny model.")
-    ] = None,
+    max_num_batched_tokens: NumBatchedTokens = 2048,
+    max_model_len: ModelLen | None = None,
+    kv_cache_bytes: CacheBytes | None = None,
+    num_threads: NumThreads | None = None,
 ) -> None:
     """Serve one model over REST and gRPC until SIGINT or SIGTERM.
 

@@ -2,31 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from predictor.errors import ModelRefused
+from predictor.engine.checkpoint import read_json_object
+from predictor.errors import InvalidRequest, ModelRefused
+from predictor.protocol.parameters import parse_options
+from predictor.protocol.wording import quote
 
 DEFAULT_MAX_TOKENS: Final = 2048
 
-
-TokenId = Annotated[int, Field(ge=0)]
-
-
-class _GenerationConfig(BaseModel):
-    """The part of the file that is read; the rest concerns transformers alone."""
-
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
-
-    # The bounds are those of a request: GenerationOptions.
-    do_sample: bool | None = None
-    temperature: Annotated[float, Field(ge=0.01, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
-    eos_token_id: TokenId | list[TokenId] | None = None
+GENERATION_CONFIG: Final = "generation_config.json"
+# The members that are read, held to the bounds of a request; the rest concerns transformers alone.
+SAMPLING_MEMBERS: Final = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +29,41 @@ class GenerationDefaults:
 
 
 def load_generation_defaults(model_dir: Path) -> GenerationDefaults:
-    """Read generation_config.json; a checkpoint without one is greedy."""
-    path = model_dir / "generation_config.json"
+    """Read generation_config.json; a checkpoint without one is greedy. Raises ModelRefused."""
+    path = model_dir / GENERATION_CONFIG
     if not path.is_file():
         return GenerationDefaults()
+    members = read_json_object(path)
+    given = {name: members[name] for name in SAMPLING_MEMBERS if members.get(name) is not None}
     try:
-        config = _GenerationConfig.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelRefused(f"generation_config.json: {field}: {first['msg']}") from None
-    temperature = 1.0 if config.temperature is None else config.temperature
-    eos = config.eos_token_id
+        sampling = parse_options(given).model_dump(include=set(given))
+    except InvalidRequest as error:
+        raise ModelRefused(f"{GENERATION_CONFIG}: {error}") from None
+    temperature = sampling.pop("temperature", 1.0)
     return GenerationDefaults(
-        temperature=temperature if config.do_sample else 0.0,
-        top_p=1.0 if config.top_p is None else config.top_p,
-        top_k=config.top_k or 0,
-        min_p=config.min_p or 0.0,
-        repetition_penalty=config.repetition_penalty or 1.0,
-        eos_token_ids=() if eos is None else (eos,) if isinstance(eos, int) else tuple(eos),
+        temperature=temperature if _parse_do_sample(members) else 0.0,
+        eos_token_ids=_parse_eos(members),
+        **sampling,
     )
+
+
+def _parse_do_sample(members: dict[str, object]) -> bool:
+    value = members.get("do_sample")
+    if value is not None and not isinstance(value, bool):
+        raise ModelRefused(
+            f"{GENERATION_CONFIG}: do_sample is {quote(value)}, must be true or false"
+        )
+    return bool(value)
+
+
+def _parse_eos(members: dict[str, object]) -> tuple[int, ...]:
+    value = members.get("eos_token_id")
+    if value is None:
+        return ()
+    ids = value if isinstance(value, list) else [value]
+    if not all(type(token_id) is int and token_id >= 0 for token_id in ids):
+        raise ModelRefused(
+            f"{GENERATION_CONFIG}: eos_token_id is {quote(value)}, must be a token id or a list of "
+            "them"
+        )
+    return tuple(ids)

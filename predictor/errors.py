@@ -10,7 +10,10 @@ PredictorError
 """
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Final
+
+# All that a client hears of an error that nobody raised on purpose; the log has the rest.
+INTERNAL_ERROR: Final = "internal error"
 
 
 class PredictorError(Exception):

@@ -14,12 +14,12 @@ import jinja2
 from tokenizers import Tokenizer as BackendTokenizer
 from transformers import PreTrainedTokenizerFast
 
-from predictor.chat import ProtectedChat
+from predictor.chat import THINK_CLOSE, ProtectedChat
+from predictor.engine.checkpoint import read_json_object
 from predictor.errors import InvalidRequest, ModelRefused
 from predictor.generation import Message
 
 THINK_OPEN: Final = "<think>"
-THINK_CLOSE: Final = "</think>"
 ROUND_TRIP: Final = "A  b\tc\n\n 12+34=46, naïve 你好 🙂 é"
 
 
@@ -29,14 +29,14 @@ class Tokenizer:
     def __init__(self, model_dir: Path) -> None:
         """Load and check the tokenizer; raises ModelRefused with the file and the fault."""
         path = model_dir / "tokenizer.json"
-        settings = _read_object(model_dir / "tokenizer_config.json")
+        settings = read_json_object(model_dir / "tokenizer_config.json")
         if "auto_map" in settings:
             raise ModelRefused("tokenizer_config.json has auto_map: remote code is never executed")
-        serialized = _read_object(path)
+        serialized = read_json_object(path)
         try:
             self._fast = PreTrainedTokenizerFast(tokenizer_file=str(path))
             self._plain = BackendTokenizer.from_str(json.dumps(serialized | {"added_tokens": []}))
-        except Exception as error:
+        except Exception as error:  # tokenizers raises nothing narrower.
             raise ModelRefused(f"tokenizer.json cannot be read: {error}") from error
         self._backend: BackendTokenizer = self._fast.backend_tokenizer
         self._control_tokens = {t.content: i for i, t in self._fast.added_tokens_decoder.items()}
@@ -197,20 +197,6 @@ def _byte_alphabet() -> dict[str, int]:
 BYTE_ALPHABET: Final = _byte_alphabet()
 
 
-def _read_object(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelRefused(f"{path.name} is missing in the model directory") from None
-    except OSError as error:
-        raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ModelRefused(f"{path.name} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ModelRefused(f"{path.name} holds a {type(value).__name__}, must hold an object")
-    return value
-
-
 def _special_tokens(settings: dict[str, object]) -> dict[str, str]:
     """Return the named tokens that chat templates use; each is a string or an object with one."""
     found = {}
@@ -225,7 +211,12 @@ def _special_tokens(settings: dict[str, object]) -> dict[str, str]:
 
 def _chat_template(model_dir: Path, settings: dict[str, object]) -> str:
     path = model_dir / "chat_template.jinja"
-    template = path.read_text(encoding="utf-8") if path.is_file() else settings.get("chat_template")
+    try:
+        template = (
+            path.read_text(encoding="utf-8") if path.is_file() else settings.get("chat_template")
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelRefused(f"{path.name} cannot be read: {error}") from None
     if not isinstance(template, str):
         raise ModelRefused("tokenizer_config.json has no chat_template, and no file holds one")
     return template

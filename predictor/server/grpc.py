@@ -10,14 +10,13 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from kserve.protocol.infer_type import InferRequest
 
-from predictor.errors import InvalidRequest, PredictorError, SettingRefused
+from predictor.errors import INTERNAL_ERROR, InvalidRequest, PredictorError, SettingRefused
 from predictor.model import EXTENSIONS, SERVER_NAME, SERVER_VERSION, LanguageModel
 from predictor.protocol import messages
 from predictor.protocol.grpc import decode_grpc, encode_grpc
 
 logger = logging.getLogger(__name__)
 
-INTERNAL_ERROR: Final = "internal error"
 # Responses of a stream that wait for its reader.
 MAX_WAITING_RESPONSES: Final = 64
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -18,9 +17,7 @@ from predictor.model import LanguageModel
 from predictor.server.grpc import GrpcServer
 from predictor.server.routes import install
 
-logger = logging.getLogger(__name__)
-
-# Half of Kubernetes' default of 30 s for a pod.
+# With the last words under half of the 30 s that Kubernetes gives a pod.
 GRACE_PERIOD_S: Final = 12
 # Then, for errors to reach those whose generation was not finished.
 LAST_WORDS_S: Final = 2
@@ -61,7 +58,7 @@ class PredictorServer(kserve.ModelServer):
         super().start(models)
 
     async def _serve(self) -> None:
-        # Called when REST starts, to put its own routes and a log line a request into the app.
+        # kserve calls the two when REST starts: for its routes, and two log lines a request.
         self._rest_server._register_endpoints = partial(install, model=self._model)
         self._rest_server._add_middlewares = lambda app: None
         config = self._rest_server.config

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
-from predictor.errors import PredictorError
+from predictor.errors import INTERNAL_ERROR, PredictorError
 from predictor.generation import GenerationRequest, PreparedRequest
 from predictor.model import EXTENSIONS, SERVER_NAME, SERVER_VERSION, LanguageModel
 from predictor.protocol.generate import (
@@ -32,7 +32,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 # nginx's code for a client that left; it reaches the log alone.
 CLIENT_CLOSED_REQUEST: Final = 499
-INTERNAL_ERROR: Final = "internal error"
 
 
 def install(app: FastAPI, model: LanguageModel) -> None:

@@ -28,6 +28,11 @@ R1 = {
             R1, GenerationDefaults(temperature=0.6, top_p=0.95, eos_token_ids=(151643,)), id="r1"
         ),
         pytest.param({"temperature": 0.6}, GenerationDefaults(), id="greedy-without-do_sample"),
+        pytest.param(
+            {"do_sample": False, "temperature": 0.0, "top_p": None},
+            GenerationDefaults(),
+            id="greedy-as-zero-and-nulls",
+        ),
         pytest.param({"do_sample": True}, GenerationDefaults(temperature=1.0), id="temperature-1"),
         pytest.param(
             {"do_sample": True, "top_k": 20, "repetition_penalty": 1.1, "eos_token_id": [1, 2]},
@@ -53,12 +58,13 @@ def test_a_checkpoint_without_the_file_is_greedy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("{", "generation_config.json: the file", id="not-json"),
-        pytest.param('{"temperature": "hot"}', "generation_config.json: temperature", id="type"),
-        pytest.param('{"top_p": 0}', "generation_config.json: top_p", id="range"),
-        pytest.param('{"temperature": 1e-309}', "temperature", id="temperature-too-low"),
-        pytest.param('{"eos_token_id": [1, -1]}', "eos_token_id", id="negative-id"),
-        pytest.param('{"do_sample": 1}', "generation_config.json: do_sample", id="bool"),
+        pytest.param("{", r"generation_config\.json cannot be read as JSON", id="not-json"),
+        pytest.param('{"temperature": "hot"}', "temperature is 'hot', must be 0 or", id="type"),
+        pytest.param('{"top_p": 0}', "top_p is 0, must be", id="range"),
+        pytest.param('{"temperature": 1e-309}', "temperature is 1e-309", id="temperature-too-low"),
+        pytest.param('{"eos_token_id": [1, -1]}', r"eos_token_id is \[1, -1\]", id="negative-id"),
+        pytest.param('{"eos_token_id": true}', "eos_token_id is true", id="bool-id"),
+        pytest.param('{"do_sample": 1}', "do_sample is 1, must be true or false", id="bool"),
     ],
 )
 def test_a_faulty_file_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -188,10 +188,14 @@ def test_a_character_left_unfinished_shows_as_a_replacement_character() -> None:
 @pytest.mark.parametrize(
     ("name", "edit", "words"),
     [
-        pytest.param("tokenizer.json", None, "tokenizer.json is missing", id="no-tokenizer"),
-        pytest.param("tokenizer_config.json", None, "is missing", id="no-config"),
-        pytest.param("tokenizer.json", "{", "tokenizer.json is not JSON", id="not-json"),
-        pytest.param("tokenizer.json", "[]", "holds a list, must hold an object", id="not-object"),
+        pytest.param("tokenizer.json", None, r"tokenizer\.json does not exist", id="no-tokenizer"),
+        pytest.param("tokenizer_config.json", None, "does not exist", id="no-config"),
+        pytest.param(
+            "tokenizer.json", "{", r"tokenizer\.json cannot be read as JSON", id="not-json"
+        ),
+        pytest.param(
+            "tokenizer.json", "[]", "holds a JSON list, must be an object", id="not-object"
+        ),
         pytest.param("tokenizer.json", "{}", "tokenizer.json cannot be read", id="no-model"),
         pytest.param("tokenizer_config.json", "{}", "has no chat_template", id="no-template"),
         pytest.param("tokenizer_config.json", '{"auto_map": {}}', "never executed", id="auto_map"),
