@@ -212,11 +212,10 @@ def _special_tokens(settings: dict[str, object]) -> dict[str, str]:
 def _chat_template(model_dir: Path, settings: dict[str, object]) -> str:
     path = model_dir / "chat_template.jinja"
     try:
-        template = (
-            path.read_text(encoding="utf-8") if path.is_file() else settings.get("chat_template")
-        )
+        in_file = path.read_text(encoding="utf-8") if path.is_file() else None
     except (OSError, UnicodeDecodeError) as error:
         raise ModelRefused(f"{path.name} cannot be read: {error}") from None
+    template = settings.get("chat_template") if in_file is None else in_file
     if not isinstance(template, str):
         raise ModelRefused("tokenizer_config.json has no chat_template, and no file holds one")
     return template

@@ -1,14 +1,25 @@
 """Fixtures shared by the predictor's tests."""
 
+import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 # Tiny tensors run several times faster on one thread; torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def run_on_a_loop() -> Callable[[Callable[[], Awaitable[None]]], None]:
+    """Run a test's async body to its end, which must come within a minute."""
+
+    async def bounded(body: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.wait_for(body(), 60)
+
+    return lambda body: asyncio.run(bounded(body))
 
 
 @pytest.fixture(scope="session")

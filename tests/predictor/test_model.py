@@ -13,7 +13,7 @@ from predictor.errors import InvalidRequest, Unavailable
 from predictor.generation import GenerationOptions, GenerationRequest, Message
 from predictor.model import LanguageModel
 
-TIMEOUT_S = 60
+RunOnALoop = Callable[[Callable[[], Awaitable[None]]], None]
 
 
 @asynccontextmanager
@@ -29,19 +29,12 @@ async def loaded() -> AsyncIterator[LanguageModel]:
         await engine
 
 
-def run_on_a_loop(body: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        await asyncio.wait_for(body(), TIMEOUT_S)
-
-    asyncio.run(bounded())
-
-
 def make_request(*prompts: str) -> InferRequest:
     prompt = InferInput("text_input", [len(prompts)], "BYTES", list(prompts))
     return InferRequest("r1", [prompt], request_id="7", parameters={"temperature": 0})
 
 
-def test_kserves_hooks_take_a_request_to_its_response() -> None:
+def test_kserves_hooks_take_a_request_to_its_response(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         async with loaded() as model:
             response, _ = await model(make_request("what is 128 + 367?", "3*4="))
@@ -51,7 +44,9 @@ def test_kserves_hooks_take_a_request_to_its_response() -> None:
     run_on_a_loop(body)
 
 
-def test_a_row_that_cannot_be_served_fails_the_request_by_its_index() -> None:
+def test_a_row_that_cannot_be_served_is_named_by_its_index(
+    run_on_a_loop: RunOnALoop,
+) -> None:
     async def body() -> None:
         async with loaded() as model:
             with pytest.raises(InvalidRequest, match="row 1: the prompt is"):
@@ -60,7 +55,7 @@ def test_a_row_that_cannot_be_served_fails_the_request_by_its_index() -> None:
     run_on_a_loop(body)
 
 
-def test_a_model_is_ready_once_it_is_loaded_and_until_it_drains() -> None:
+def test_a_model_is_ready_once_it_is_loaded_and_until_it_drains(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         request = GenerationRequest((Message("user", "3*4="),), GenerationOptions(temperature=0.0))
         async with loaded() as model:
@@ -75,7 +70,7 @@ def test_a_model_is_ready_once_it_is_loaded_and_until_it_drains() -> None:
     run_on_a_loop(body)
 
 
-def test_a_model_that_still_loads_is_not_ready_and_says_so() -> None:
+def test_a_model_that_still_loads_is_not_ready_and_says_so(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         client = EngineClient(EngineConfig(model_dir=DEMO_MODEL_DIR))
         model = LanguageModel(ServerConfig(model_dir=DEMO_MODEL_DIR), client)

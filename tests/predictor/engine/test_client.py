@@ -12,7 +12,8 @@ from predictor.engine.client import EngineClient
 from predictor.engine.sequence import FinishReason, SamplingParams
 from predictor.errors import ModelRefused, Unavailable
 
-TIMEOUT_S = 60
+RunOnALoop = Callable[[Callable[[], Awaitable[None]]], None]
+
 GREEDY = SamplingParams(max_tokens=20, seed=0, temperature=0.0)
 ENDLESS = SamplingParams(max_tokens=2000, seed=0, temperature=0.0)
 
@@ -38,14 +39,7 @@ async def collect(client: EngineClient, params: SamplingParams) -> list[int | No
     return [output.token_id for output in outputs]
 
 
-def run_on_a_loop(body: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        await asyncio.wait_for(body(), TIMEOUT_S)
-
-    asyncio.run(bounded())
-
-
-def test_generations_run_together_and_alike() -> None:
+def test_generations_run_together_and_alike(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         async with running() as client:
             alone = await collect(client, GREEDY)
@@ -56,7 +50,7 @@ def test_generations_run_together_and_alike() -> None:
     run_on_a_loop(body)
 
 
-def test_closed_and_cancelled_generations_make_room_for_others() -> None:
+def test_closed_and_cancelled_generations_make_room_for_others(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         # One at a time: whatever went on unseen would keep the last one waiting.
         async with running(max_num_seqs=1) as client:
@@ -73,7 +67,9 @@ def test_closed_and_cancelled_generations_make_room_for_others() -> None:
     run_on_a_loop(body)
 
 
-def test_a_model_that_cannot_be_served_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_served_is_refused(
+    tmp_path: Path, run_on_a_loop: RunOnALoop
+) -> None:
     client = EngineClient(EngineConfig(model_dir=tmp_path))
 
     async def body() -> None:
@@ -84,7 +80,7 @@ def test_a_model_that_cannot_be_served_is_refused(tmp_path: Path) -> None:
     run_on_a_loop(body)
 
 
-def test_nothing_is_generated_before_the_engine_is_ready() -> None:
+def test_nothing_is_generated_before_the_engine_is_ready(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         client = EngineClient(EngineConfig(model_dir=DEMO_MODEL_DIR))
         with pytest.raises(Unavailable, match="not ready"):
