@@ -1,7 +1,7 @@
 """Settings of the two processes: frozen, validated when made."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,43 @@ DEMO_MODEL_DIR = Path(__file__).parent / "demo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of whatever a client sends or withholds is borne, on either protocol.
+
+    max_body_bytes     an HTTP body or a gRPC message
+    max_header_bytes   the head of an HTTP request: its first line and its headers
+    max_headers        headers of an HTTP request
+    max_json_depth     nesting of a body's JSON
+    max_rows           rows of a request's tensors
+    max_id_length      characters of a request's id
+    max_waiting        sequences that wait beyond those that may run
+    header_timeout_s   from a connection's first byte, or its opening, to the end of the head
+    body_timeout_s     from the end of the head to the end of the body
+    idle_timeout_s     between two requests of one connection
+    write_timeout_s    for a client that stops reading
+    request_timeout_s  for a whole generation, waiting included
+    """
+
+    max_body_bytes: int = 4 * 2**20
+    max_header_bytes: int = 32 * 2**10
+    max_headers: int = 100
+    max_json_depth: int = 64
+    max_rows: int = 1024
+    max_id_length: int = 256
+    max_waiting: int = 1024
+    header_timeout_s: float = 5.0
+    body_timeout_s: float = 10.0
+    idle_timeout_s: float = 65.0
+    write_timeout_s: float = 20.0
+    request_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """What the server process needs; ports 1..65535, or 0 for any free one.
 
-    Name and version are each one segment of a path.
+    Name and version are each one segment of a path. ``grace_period_s`` is what accepted requests
+    have after a signal: with the last words under half of the 30 s that Kubernetes gives a pod.
     """
 
     model_dir: Path
@@ -26,13 +59,16 @@ class ServerConfig:
     host: str = "127.0.0.1"
     http_port: int = 8080
     grpc_port: int = 8081
+    grace_period_s: float = 12.0
+    grpc_reflection: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        for field in ("model_name", "model_version"):
-            value = getattr(self, field)
+        for name in ("model_name", "model_version"):
+            value = getattr(self, name)
             if not re.fullmatch(r"[\w.~-]+", value, re.ASCII):
                 raise SettingRefused(
-                    f"{field} is {value!r}, must be letters, digits and any of . _ ~ -"
+                    f"{name} is {value!r}, must be letters, digits and any of . _ ~ -"
                 )
 
 
