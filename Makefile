@@ -1,5 +1,6 @@
 # make serve   the predictor on its embedded model
-# make test    every test     make check   ruff, mypy, import-linter
+# make test    the tests      make check   ruff, mypy, import-linter
+# make nightly the long tests
 #
 # TORCH_INDEX is a package index for torch alone, such as PyTorch's CPU index; empty: pip's own.
 
@@ -9,13 +10,16 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: serve test check format clean
+.PHONY: serve test nightly check format clean
 
 serve: $(INSTALLED)
 	@$(VENV)/bin/r1-predictor --model-dir demo
 
 test: $(INSTALLED)
 	$(VENV)/bin/pytest
+
+nightly: $(INSTALLED)
+	$(VENV)/bin/pytest -m nightly
 
 check: $(INSTALLED)
 	$(VENV)/bin/ruff check

@@ -3,23 +3,20 @@
 Each flag may also come from the environment: ``--model-dir`` as ``R1_MODEL_DIR``.
 """
 
+import inspect
 import json
 import logging
+import os
 import sys
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from predictor.config import (
-    Addresses,
-    Device,
-    DType,
-    EngineConfig,
-    ServerConfig,
-    resolve_model_dir,
-)
+from predictor import flags
+from predictor.config import Addresses, EngineConfig, Limits, ServerConfig, resolve_model_dir
 from predictor.engine.client import EngineClient
+from predictor.engine.faults import parse_faults
 from predictor.errors import PredictorError
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -27,71 +24,40 @@ cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 ModelDir = Annotated[
     str, typer.Option(help="Checkpoint directory, or demo for the embedded model.")
 ]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")]
-Precision = Annotated[
-    DType, typer.Option(help="auto: float32 on CPU, the checkpoint's own on CUDA.")
-]
-BlockSize = Annotated[int, typer.Option(min=1, help="Tokens in a block of the KV cache.")]
-NumBatchedTokens = Annotated[
-    int, typer.Option(min=1, help="Tokens in one step, prompts and decodes.")
-]
-ModelLen = Annotated[
-    int, typer.Option(min=2, help="Prompt and completion tokens; unset: as the model allows.")
-]
-CacheBytes = Annotated[
-    int, typer.Option(min=1, help="Unset: 1 GiB on CPU, 90 % of what is free on CUDA.")
-]
-NumThreads = Annotated[
-    int, typer.Option(min=1, help="CPU threads; unset: one a core, 1 for a tiny model.")
-]
 
 
-@cli.command(context_settings={"auto_envvar_prefix": "R1"})
-def serve(
-    *,
-    model_dir: ModelDir = "/mnt/models",
-    model_name: Annotated[str, typer.Option(help="Name in every path.")] = "r1",
-    model_version: Annotated[str, typer.Option(help="The one version served.")] = "1",
-    host: Annotated[str, typer.Option(help="Bind address of both ports.")] = "127.0.0.1",
-    http_port: Port = 8080,
-    grpc_port: Port = 8081,
-    device: Annotated[Device, typer.Option(help="auto: CUDA if there is one.")] = "auto",
-    dtype: Precision = "auto",
-    block_size: BlockSize = 16,
-    max_num_seqs: Annotated[int, typer.Option(min=1, help="Sequences that run together.")] = 64,
-    max_num_batched_tokens: NumBatchedTokens = 2048,
-    max_model_len: ModelLen | None = None,
-    kv_cache_bytes: CacheBytes | None = None,
-    num_threads: NumThreads | None = None,
-) -> None:
+def serve(*, model_dir: ModelDir = "/mnt/models", **settings: Any) -> None:
     """Serve one model over REST and gRPC until SIGINT or SIGTERM.
 
     Each flag may come from the environment instead: --model-dir as R1_MODEL_DIR.
     """
     try:
         path = resolve_model_dir(model_dir)
-        engine_config = EngineConfig(
+        # For tests and demonstrations alone, so no flag: nobody sets it by mistake.
+        faults = parse_faults(os.environ.get("R1_FAULTS", "{}"))
+        engine_config = flags.build(EngineConfig, settings, model_dir=path, faults=faults)
+        server_config = flags.build(
+            ServerConfig,
+            settings,
             model_dir=path,
-            device=device,
-            dtype=dtype,
-            block_size=block_size,
-            max_num_seqs=max_num_seqs,
-            max_num_batched_tokens=max_num_batched_tokens,
-            max_model_len=max_model_len,
-            kv_cache_bytes=kv_cache_bytes,
-            num_threads=num_threads,
-        )
-        server_config = ServerConfig(
-            model_dir=path,
-            model_name=model_name,
-            model_version=model_version,
-            host=host,
-            http_port=http_port,
-            grpc_port=grpc_port,
+            limits=flags.build(Limits, settings),
+            # Knative's name for the revision that this pod belongs to.
+            revision=os.environ.get("K_REVISION", ""),
         )
         run(server_config, engine_config)
     except PredictorError as error:
         sys.exit(f"r1-predictor: {error}")
+
+
+def _with_flags(command: Any) -> Any:
+    """Return the command with a flag for every setting in place of its ``**settings``."""
+    named, _ = inspect.signature(command).parameters.values()
+    rest = flags.parameters([ServerConfig, EngineConfig, Limits])
+    command.__signature__ = inspect.Signature([named, *rest], return_annotation=None)
+    return command
+
+
+cli.command(context_settings={"auto_envvar_prefix": "R1"})(_with_flags(serve))
 
 
 def run(server_config: ServerConfig, engine_config: EngineConfig) -> None:
@@ -99,6 +65,10 @@ def run(server_config: ServerConfig, engine_config: EngineConfig) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # Requests are logged by ``server.observe``, without the path: it is the client's text.
+    logging.getLogger("uvicorn.access").propagate = False
+    # It spells the metadata of clients that it cannot decode, each with a traceback.
+    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
     # With a handler of its own kserve leaves logging alone; it says the same things twice.
     logging.getLogger("kserve").addHandler(logging.NullHandler())
     logging.getLogger("kserve").setLevel(logging.WARNING)
@@ -107,11 +77,21 @@ def run(server_config: ServerConfig, engine_config: EngineConfig) -> None:
     # kserve parses argv when it is imported, and would take prefixes of its flags for them.
     del sys.argv[1:]
     try:
+        from prometheus_client import REGISTRY, disable_created_metrics
+
+        from predictor.metrics import EngineCollector, Metrics
         from predictor.model import LanguageModel
         from predictor.server.lifecycle import PredictorServer
 
-        model = LanguageModel(server_config, client)
-        PredictorServer(server_config, model, partial(announce, server_config)).start([model])
+        # A second series for each counter, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        metrics = Metrics(REGISTRY)
+        REGISTRY.register(EngineCollector(client))
+        model = LanguageModel(
+            server_config, client, metrics, max_num_seqs=engine_config.max_num_seqs
+        )
+        on_ready = partial(announce, server_config)
+        PredictorServer(server_config, model, metrics, on_ready).start([model])
     finally:
         client.close()
 
@@ -126,8 +106,8 @@ def announce(config: ServerConfig, addresses: Addresses) -> None:
   REST  {addresses.http}
   gRPC  {addresses.grpc}
 Ask it:
-  curl -s {url}/infer -d '{json.dumps({"inputs": [tensor]})}'
-  curl -sN {url}/generate_stream -d '{json.dumps({"text_input": question})}'""",
+  curl -s {url}/infer --json '{json.dumps({"inputs": [tensor]})}'
+  curl -sN {url}/generate_stream --json '{json.dumps({"text_input": question})}'""",
         flush=True,
     )
 

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from predictor.engine.faults import Faults
 from predictor.errors import ModelRefused, SettingRefused
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -13,54 +14,45 @@ DType = Literal["auto", "float32", "float16", "bfloat16"]
 DEMO_MODEL_DIR = Path(__file__).parent / "demo"
 
 
+def flag(
+    default: object, text: str, *, least: float | None = None, most: float | None = None
+) -> Any:
+    """A setting that the command line and the environment set too, within ``least..most``."""
+    return field(default=default, metadata={"text": text, "least": least, "most": most})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much of whatever a client sends or withholds is borne, on either protocol.
+    """How much of whatever a client sends or withholds is borne, on either protocol."""
 
-    max_body_bytes     an HTTP body or a gRPC message
-    max_header_bytes   the head of an HTTP request: its first line and its headers
-    max_headers        headers of an HTTP request
-    max_json_depth     nesting of a body's JSON
-    max_rows           rows of a request's tensors
-    max_id_length      characters of a request's id
-    max_waiting        sequences that wait beyond those that may run
-    header_timeout_s   from a connection's first byte, or its opening, to the end of the head
-    body_timeout_s     from the end of the head to the end of the body
-    idle_timeout_s     between two requests of one connection
-    write_timeout_s    for a client that stops reading
-    request_timeout_s  for a whole generation, waiting included
-    """
-
-    max_body_bytes: int = 4 * 2**20
-    max_header_bytes: int = 32 * 2**10
-    max_headers: int = 100
-    max_json_depth: int = 64
-    max_rows: int = 1024
-    max_id_length: int = 256
-    max_waiting: int = 1024
-    header_timeout_s: float = 5.0
-    body_timeout_s: float = 10.0
-    idle_timeout_s: float = 65.0
-    write_timeout_s: float = 20.0
-    request_timeout_s: float = 600.0
+    max_body_bytes: int = flag(4 * 2**20, "Of an HTTP body or a gRPC message.", least=1)
+    max_header_bytes: int = flag(32 * 2**10, "Of a request's head, first line included.", least=1)
+    max_headers: int = flag(100, "In one request.", least=1)
+    max_json_depth: int = flag(64, "Levels of nesting in a body.", least=4, most=512)
+    max_rows: int = flag(1024, "In one request.", least=1)
+    max_id_length: int = flag(256, "Characters of a request's id.", least=1)
+    max_waiting: int = flag(1024, "Requests that wait beyond those that may run.", least=0)
+    header_timeout_s: float = flag(5.0, "For the head of a request.", least=0.1)
+    body_timeout_s: float = flag(10.0, "For the body behind it.", least=0.1)
+    idle_timeout_s: float = flag(65.0, "Between two requests of a connection.", least=0.1)
+    write_timeout_s: float = flag(20.0, "For a client that stops reading.", least=0.1)
+    request_timeout_s: float = flag(600.0, "For a generation, waiting included.", least=0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
-    """What the server process needs; ports 1..65535, or 0 for any free one.
-
-    Name and version are each one segment of a path. ``grace_period_s`` is what accepted requests
-    have after a signal: with the last words under half of the 30 s that Kubernetes gives a pod.
-    """
+    """What the server process needs; name and version are each one segment of a path."""
 
     model_dir: Path
-    model_name: str = "r1"
-    model_version: str = "1"
-    host: str = "127.0.0.1"
-    http_port: int = 8080
-    grpc_port: int = 8081
-    grace_period_s: float = 12.0
-    grpc_reflection: bool = False
+    model_name: str = flag("r1", "Name in every path.")
+    model_version: str = flag("1", "The one version served.")
+    host: str = flag("127.0.0.1", "Bind address of both ports.")
+    http_port: int = flag(8080, "0: any free one.", least=0, most=65535)
+    grpc_port: int = flag(8081, "0: any free one.", least=0, most=65535)
+    grpc_reflection: bool = flag(False, "Whether gRPC describes itself to whoever asks.")
+    # With the last words under half of the 30 s that Kubernetes gives a pod.
+    grace_period_s: float = flag(12.0, "For accepted requests, after a signal.", least=0)
+    revision: str = ""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -82,27 +74,27 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """What the engine process needs; None means: chosen from the model and the machine.
-
-    model_dir               a checkpoint directory, as transformers saves one
-    device, dtype           auto: CUDA in the checkpoint's dtype, or without one CPU in float32
-    block_size              tokens in one block of the KV cache
-    max_num_seqs            sequences that run together
-    max_num_batched_tokens  tokens in one step, prompts and decodes together
-    max_model_len           prompt and completion tokens of one sequence
-    kv_cache_bytes          memory for the KV cache
-    num_threads             CPU threads
-    """
+    """What the engine process needs; None means: chosen from the model and the machine."""
 
     model_dir: Path
-    device: Device = "auto"
-    dtype: DType = "auto"
-    block_size: int = 16
-    max_num_seqs: int = 64
-    max_num_batched_tokens: int = 2048
-    max_model_len: int | None = None
-    kv_cache_bytes: int | None = None
-    num_threads: int | None = None
+    device: Device = flag("auto", "auto: CUDA if there is one.")
+    dtype: DType = flag("auto", "auto: float32 on CPU, the checkpoint's own on CUDA.")
+    block_size: int = flag(16, "Tokens in a block of the KV cache.", least=1)
+    max_num_seqs: int = flag(64, "Sequences that run together.", least=1)
+    max_num_batched_tokens: int = flag(2048, "In one step, prompts and decodes.", least=1)
+    max_model_len: int | None = flag(
+        None, "Prompt and completion tokens; unset: as the model allows.", least=2
+    )
+    kv_cache_bytes: int | None = flag(
+        None, "Unset: 1 GiB on CPU, 90 % of what is free on CUDA.", least=1
+    )
+    num_threads: int | None = flag(
+        None, "CPU threads; unset: one a core, 1 for a tiny model.", least=1
+    )
+    prefix_cache: bool = flag(True, "Whether prompts share what they begin with.")
+    # max_num_batched_tokens bounds a step, that of the longest prompt on the slowest CPU too.
+    step_timeout_s: float = flag(60.0, "An engine whose step takes longer is replaced.", least=0.1)
+    faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
         if self.max_num_batched_tokens < self.max_num_seqs:

@@ -1,5 +1,6 @@
 """What is asked for and what comes back, apart from any wire form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -119,7 +120,8 @@ class PreparedRequest:
     """A request checked against the model: what the engine takes, and how to read its tokens.
 
     ``starts_in_reasoning`` says that the prompt ends inside ``<think>``; ``may_reason`` that a
-    ``<think>`` which the model itself opens counts as reasoning too.
+    ``<think>`` which the model itself opens counts as reasoning too. Deadline and first token count
+    from ``arrived_at_s`` on the loop's clock.
     """
 
     prompt_ids: list[int]
@@ -127,18 +129,33 @@ class PreparedRequest:
     stop: tuple[str, ...]
     starts_in_reasoning: bool
     may_reason: bool
+    arrived_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopToken:
+    """A token that might have come; its bytes tell what a text of U+FFFD does not."""
+
+    text: str
+    id: int
+    logprob: float
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
-    """A generated token; ``logprobs`` and ``top`` (token text, id, logprob) where asked for."""
+    """A generated token; ``logprob`` and ``top`` where asked for.
+
+    ``data`` is what the token adds to the text, which may be a part of a character.
+    """
 
     id: int
     text: str
     is_special: bool
     is_reasoning: bool
+    data: bytes
     logprob: float | None = None
-    top: tuple[tuple[str, int, float], ...] = ()
+    top: tuple[TopToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +192,16 @@ class Completion:
     tokens: tuple[TokenInfo, ...]
     finish_reason: FinishReason
     usage: Usage
+
+    @staticmethod
+    def join(deltas: Sequence[Delta]) -> "Completion":
+        last = deltas[-1]
+        assert last.finish_reason is not None
+        assert last.usage is not None
+        return Completion(
+            answer="".join(delta.answer for delta in deltas),
+            reasoning="".join(delta.reasoning for delta in deltas),
+            tokens=tuple(token for delta in deltas for token in delta.tokens),
+            finish_reason=last.finish_reason,
+            usage=last.usage,
+        )

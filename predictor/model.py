@@ -2,29 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from kserve import InferRequest, InferResponse, Model
 
+from predictor.admission import Admission
 from predictor.config import ServerConfig
 from predictor.defaults import GenerationDefaults, load_generation_defaults
 from predictor.engine.client import EngineClient
 from predictor.engine.messages import Ready
-from predictor.errors import InvalidRequest, ModelNotFound, ModelRefused, Unavailable
+from predictor.engine.sequence import TokenOutput
+from predictor.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    Unavailable,
+)
 from predictor.generation import (
     Completion,
     Delta,
     GenerationRequest,
     PreparedRequest,
-    TokenInfo,
 )
+from predictor.metrics import Metrics
 from predictor.output import OutputReader
-from predictor.prepare import Preparer
+from predictor.prepare import Preparer, build_preparer
 from predictor.protocol.v2 import (
     INPUT_TENSORS,
     OUTPUT_TENSORS,
@@ -33,14 +40,17 @@ from predictor.protocol.v2 import (
     encode_stream_delta,
 )
 from predictor.protocol.wording import quote
+from predictor.timing import SequenceTimer
 from predictor.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
+Steps = AsyncGenerator[list[TokenOutput], None]
+
 # What the server's metadata says of itself, on every protocol.
 SERVER_NAME: Final = "kserve-r1"
 SERVER_VERSION: Final = metadata.version(SERVER_NAME)
-EXTENSIONS: Final = ("generate", "model_stream_infer")
+EXTENSIONS: Final = ("generate", "binary_tensor_data", "model_repository", "model_stream_infer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,18 @@ class InferResult:
 class LanguageModel(Model):
     """Serves one checkpoint; ready once the engine has loaded it and until ``drain``."""
 
-    def __init__(self, config: ServerConfig, client: EngineClient) -> None:
+    def __init__(
+        self, config: ServerConfig, client: EngineClient, metrics: Metrics, *, max_num_seqs: int
+    ) -> None:
         super().__init__(config.model_name)
         self.version = config.model_version
         self.platform = SERVER_NAME
         self._model_dir: Path = config.model_dir
         self._client = client
+        self._metrics = metrics
+        self._request_timeout_s = config.limits.request_timeout_s
+        # Sequences that may run, and behind them those that may wait.
+        self._admission = Admission(max_num_seqs + config.limits.max_waiting)
         self._loaded = asyncio.Event()
         self._preparer: Preparer | None = None
         self._is_stopping = False
@@ -93,7 +109,7 @@ class LanguageModel(Model):
             ready = asyncio.create_task(self._client.wait_ready())
             await asyncio.wait({engine, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not engine.done():
-                self._accept(_build_preparer(tokenizer, defaults, ready.result()), ready.result())
+                self._accept(build_preparer(tokenizer, defaults, ready.result()), ready.result())
             ready.cancel()
             await engine
         finally:
@@ -111,11 +127,38 @@ class LanguageModel(Model):
         is_loaded = self._preparer is not None and self._client.ready is not None
         return is_loaded and not self._is_stopping
 
+    @property
+    def unreadiness(self) -> str | None:
+        """Why the model is not ready; None while it is."""
+        if self._is_stopping:
+            return "is stopping"
+        if self._preparer is None:
+            return "is loading"
+        return None if self.is_ready else "has lost its engine and waits for another"
+
     def check_ready(self) -> None:
         """Raise Unavailable unless a request would be served now."""
-        if not self.is_ready:
-            state = "is stopping" if self._is_stopping else "is not ready"
-            raise Unavailable(f"model {self.name} {state}")
+        if (why := self.unreadiness) is not None:
+            raise Unavailable(f"model {self.name} {why}")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether waiting may help: False while an engine that ended cannot be replaced."""
+        return self._client.can_recover
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Give a request its place; raises Unavailable when there is none or the model not ready.
+
+        A request of several rows takes one place to come in, and then one a row.
+        """
+        self.check_ready()
+        with self._admission.admit(self._client.num_streams):
+            yield
+
+    async def wait_idle(self) -> None:
+        """Return once no admitted request is under way."""
+        await self._admission.wait_idle()
 
     def check_served(self, name: str, version: str) -> None:
         """Raise ModelNotFound unless this is the model's name, and its version if one is given."""
@@ -146,14 +189,12 @@ class LanguageModel(Model):
     async def preprocess(
         self, payload: InferRequest, headers: dict[str, str] | None = None
     ) -> InferBatch:
-        requests = decode_infer(payload)
-        rows = []
-        for index, request in enumerate(requests):
-            try:
-                rows.append(await self.prepare(request))
-            except InvalidRequest as error:
-                raise InvalidRequest(f"row {index}: {error}") from None
-        return InferBatch(payload, rows)
+        """Return the rows in tokens; raises InvalidRequest, naming the row at fault."""
+        arrived_at_s = asyncio.get_running_loop().time()
+        preparer = self._get_preparer()
+        # Not on the loop: a thousand rows take a while.
+        rows = await asyncio.to_thread(lambda: preparer.prepare_rows(decode_infer(payload)))
+        return InferBatch(payload, [replace(row, arrived_at_s=arrived_at_s) for row in rows])
 
     async def predict(
         self,
@@ -193,23 +234,39 @@ class LanguageModel(Model):
 
         Raises InvalidRequest, and Unavailable while the model is not ready.
         """
-        self.check_ready()
-        assert self._preparer is not None
-        return await asyncio.to_thread(self._preparer.prepare, request)
+        arrived_at_s = asyncio.get_running_loop().time()
+        prepared = await asyncio.to_thread(self._get_preparer().prepare, request)
+        return replace(prepared, arrived_at_s=arrived_at_s)
 
     async def stream(self, request: PreparedRequest) -> AsyncGenerator[Delta, None]:
         """Yield what each step adds, up to the delta with the finish reason.
 
-        Closing the generator frees the engine's sequence within one step.
+        Closing the generator frees the engine's sequence within one step. Raises
+        DeadlineExceeded, Unavailable and GenerationFailed, which free it too.
         """
-        assert self._preparer is not None
-        reader = OutputReader(self._preparer.tokenizer, request)
+        reader = OutputReader(self._get_preparer().tokenizer, request)
+        timer = SequenceTimer(self._metrics, request.arrived_at_s)
+        clock = asyncio.get_running_loop().time
         async with aclosing(self._client.generate(request.prompt_ids, request.params)) as steps:
-            async for outputs in steps:
+            finish_reason = None
+            while finish_reason is None:
+                outputs = await self._next(steps, request)
                 delta = reader.read(outputs)
+                timer.read(outputs, clock())
+                finish_reason = delta.finish_reason
+                if finish_reason is not None:
+                    timer.end(delta)
                 yield delta
-                if delta.finish_reason is not None:
-                    return
+
+    async def _next(self, steps: Steps, request: PreparedRequest) -> list[TokenOutput]:
+        try:
+            async with asyncio.timeout_at(request.arrived_at_s + self._request_timeout_s):
+                return await anext(steps)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"the generation took longer than {self._request_timeout_s:g} s, the most that "
+                "a request may take"
+            ) from None
 
     async def complete(self, request: PreparedRequest) -> Completion:
         """Return the whole generation."""
@@ -217,7 +274,13 @@ class LanguageModel(Model):
         async with aclosing(self.stream(request)) as stream:
             async for delta in stream:
                 deltas.append(delta)
-        return _join(deltas)
+        return Completion.join(deltas)
+
+    def _get_preparer(self) -> Preparer:
+        # Not ``check_ready``: what was admitted before the drain is still served.
+        if self._preparer is None:
+            raise Unavailable(f"model {self.name} is loading")
+        return self._preparer
 
     def _accept(self, preparer: Preparer, facts: Ready) -> None:
         self._preparer = preparer
@@ -233,41 +296,3 @@ class LanguageModel(Model):
 
     def _load_text_side(self) -> tuple[Tokenizer, GenerationDefaults]:
         return Tokenizer(self._model_dir), load_generation_defaults(self._model_dir)
-
-
-def _join(deltas: list[Delta]) -> Completion:
-    last = deltas[-1]
-    assert last.finish_reason is not None
-    assert last.usage is not None
-    tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
-    return Completion(
-        answer="".join(delta.answer for delta in deltas),
-        reasoning="".join(delta.reasoning for delta in deltas),
-        tokens=tuple(tokens),
-        finish_reason=last.finish_reason,
-        usage=last.usage,
-    )
-
-
-def _build_preparer(tokenizer: Tokenizer, defaults: GenerationDefaults, ready: Ready) -> Preparer:
-    """Fit the tokenizer to the model; raises ModelRefused where they do not belong together."""
-    if tokenizer.max_token_id >= ready.vocab_size:
-        raise ModelRefused(
-            f"tokenizer.json has token id {tokenizer.max_token_id}, but the model's vocabulary "
-            f"ends at {ready.vocab_size - 1}"
-        )
-    eos_token_ids = defaults.eos_token_ids or ready.eos_token_ids
-    if not eos_token_ids:
-        raise ModelRefused("neither generation_config.json nor config.json has an eos_token_id")
-    for token_id in eos_token_ids:
-        if token_id >= ready.vocab_size:
-            raise ModelRefused(
-                f"generation_config.json: eos_token_id holds {token_id}, must hold ids in "
-                f"0..{ready.vocab_size - 1}"
-            )
-    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in eos_token_ids:
-        raise ModelRefused(
-            f"the tokenizer's eos token has id {tokenizer.eos_token_id}, but the model ends at "
-            f"{list(eos_token_ids)}"
-        )
-    return Preparer(tokenizer, defaults, eos_token_ids, ready.max_model_len, ready.vocab_size)

@@ -4,7 +4,7 @@ from typing import Final
 
 from predictor.engine.sequence import FinishReason, TokenOutput
 from predictor.errors import GenerationFailed
-from predictor.generation import Delta, PreparedRequest, TokenInfo, Usage
+from predictor.generation import Delta, PreparedRequest, TokenInfo, TopToken, Usage
 from predictor.tokenizer import TextStream, Tokenizer
 
 ENDED_BY_TOKEN: Final = frozenset({FinishReason.EOS_TOKEN, FinishReason.STOP_TOKEN})
@@ -93,14 +93,18 @@ class OutputReader:
 
     def _describe(self, output: TokenOutput, *, is_reasoning: bool) -> TokenInfo:
         assert output.token_id is not None
-        text, logprobs = self._tokenizer.token_text, output.logprobs
+        tokenizer, logprobs = self._tokenizer, output.logprobs
+        top = () if logprobs is None else logprobs.top
         return TokenInfo(
             id=output.token_id,
-            text=text(output.token_id),
-            is_special=self._tokenizer.is_special(output.token_id),
+            text=tokenizer.token_text(output.token_id),
+            is_special=tokenizer.is_special(output.token_id),
             is_reasoning=is_reasoning,
+            data=tokenizer.token_bytes(output.token_id),
             logprob=None if logprobs is None else logprobs.logprob,
-            top=() if logprobs is None else tuple((text(i), i, p) for i, p in logprobs.top),
+            top=tuple(
+                TopToken(tokenizer.token_text(i), i, p, tokenizer.token_bytes(i)) for i, p in top
+            ),
         )
 
     def _usage(self) -> Usage:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from predictor.defaults import DEFAULT_MAX_TOKENS, GenerationDefaults
+from predictor.engine.messages import Ready
 from predictor.engine.sequence import SamplingParams, ThinkingBudget
-from predictor.errors import InvalidRequest
+from predictor.errors import InvalidRequest, ModelRefused
 from predictor.generation import GenerationOptions, GenerationRequest, PreparedRequest
 from predictor.tokenizer import Tokenizer
 
@@ -57,6 +58,16 @@ class Preparer:
             starts_in_reasoning=starts_in_reasoning,
             may_reason=not options.raw and options.enable_thinking is not False,
         )
+
+    def prepare_rows(self, requests: list[GenerationRequest]) -> list[PreparedRequest]:
+        """Return what the engine takes for each; raises InvalidRequest, naming the row too."""
+        rows = []
+        for index, request in enumerate(requests):
+            try:
+                rows.append(self.prepare(request))
+            except InvalidRequest as error:
+                raise InvalidRequest(f"row {index}: {error}") from None
+        return rows
 
     def _encode(self, request: GenerationRequest) -> list[int]:
         if request.options.raw:
@@ -113,3 +124,27 @@ class Preparer:
 
 def _given(value: T | None, default: T) -> T:
     return default if value is None else value
+
+
+def build_preparer(tokenizer: Tokenizer, defaults: GenerationDefaults, ready: Ready) -> Preparer:
+    """Fit the tokenizer to the model; raises ModelRefused where they do not belong together."""
+    if tokenizer.max_token_id >= ready.vocab_size:
+        raise ModelRefused(
+            f"tokenizer.json has token id {tokenizer.max_token_id}, but the model's vocabulary "
+            f"ends at {ready.vocab_size - 1}"
+        )
+    eos_token_ids = defaults.eos_token_ids or ready.eos_token_ids
+    if not eos_token_ids:
+        raise ModelRefused("neither generation_config.json nor config.json has an eos_token_id")
+    for token_id in eos_token_ids:
+        if token_id >= ready.vocab_size:
+            raise ModelRefused(
+                f"generation_config.json: eos_token_id holds {token_id}, must hold ids in "
+                f"0..{ready.vocab_size - 1}"
+            )
+    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in eos_token_ids:
+        raise ModelRefused(
+            f"the tokenizer's eos token has id {tokenizer.eos_token_id}, but the model ends at "
+            f"{list(eos_token_ids)}"
+        )
+    return Preparer(tokenizer, defaults, eos_token_ids, ready.max_model_len, ready.vocab_size)

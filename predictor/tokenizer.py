@@ -82,14 +82,15 @@ class Tokenizer:
         return token_id in self._special_ids
 
     def decode_stream(self) -> "TextStream":
-        return TextStream(self._token_bytes)
+        return TextStream(self.token_bytes)
 
     def token_text(self, token_id: int) -> str:
         """Return the text of one token alone; bytes that are no whole character show as U+FFFD."""
         text: str = self._backend.decode([token_id], skip_special_tokens=False)
         return text
 
-    def _token_bytes(self, token_id: int) -> bytes:
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return what the token adds to an output, which may be a part of a character."""
         token: str | None = self._backend.id_to_token(token_id)
         if token is None or token_id in self._special_ids:
             return b""

@@ -7,5 +7,6 @@
 ``kv_cache``, ``attention``, ``rope``, ``causal_lm``, ``sampler``   tensors
 ``model_runner``                                 Batch -> sampled tokens
 ``engine``                                       add, abort, step
+``faults``, ``fault_injection``                  what fails on purpose, for tests
 ``messages``, ``process``, ``client``            the channel between the two processes
 """

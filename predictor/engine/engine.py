@@ -1,4 +1,4 @@
-"""The engine: add and abort sequences, step the model; no thread, no clock, no I/O."""
+"""The engine: add and abort sequences, step the model; no thread, no I/O."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,13 @@ class Engine:
     """Runs every added sequence to its end, many at a time.
 
     ``run`` computes a batch and returns one sample for each chunk that reaches its sequence's
-    end, in the batch's order.
+    end, in the batch's order. ``clock`` is monotonic, in seconds.
     """
 
-    def __init__(self, scheduler: Scheduler, run: RunBatch) -> None:
+    def __init__(self, scheduler: Scheduler, run: RunBatch, clock: Callable[[], float]) -> None:
         self.scheduler = scheduler
         self._run = run
+        self._clock = clock
         self._sequences: dict[int, Sequence] = {}
 
     @property
@@ -27,6 +28,7 @@ class Engine:
     def add(self, sequence: Sequence) -> None:
         assert sequence.id not in self._sequences
         self._sequences[sequence.id] = sequence
+        sequence.arrived_s = self._clock()
         self.scheduler.add(sequence)
 
     def abort(self, sequence_id: int) -> None:
@@ -38,20 +40,33 @@ class Engine:
     def step(self) -> list[TokenOutput]:
         """Run one batch and return the tokens it sampled."""
         batch = self.scheduler.schedule()
+        self._note_queue_times(batch)
         samples = self._run(batch)
         sampled = [chunk.sequence for chunk in batch.chunks if chunk.reaches_end]
-        for chunk in batch.chunks:
-            chunk.sequence.num_computed_tokens += chunk.num_tokens
+        self.scheduler.advance(batch)
         return [
             self._append(sequence, sample)
             for sequence, sample in zip(sampled, samples, strict=True)
         ]
 
+    def _note_queue_times(self, batch: Batch) -> None:
+        # One preempted comes back among the prefills too, but its wait is over already.
+        admitted = [c.sequence for c in batch.prefills if c.sequence.queue_time_s is None]
+        now_s = self._clock()
+        for sequence in admitted:
+            sequence.queue_time_s = now_s - sequence.arrived_s
+
     def _append(self, sequence: Sequence, sample: Sample) -> TokenOutput:
+        queue_time_s = None if sequence.num_output_tokens else sequence.queue_time_s
         if sample.token_id is None:
+            self.scheduler.blocks.uncache(sequence)
             self.abort(sequence.id)
-            return TokenOutput(sequence.id, None, FinishReason.NUMERIC_ERROR)
+            return TokenOutput(
+                sequence.id, None, FinishReason.NUMERIC_ERROR, queue_time_s=queue_time_s
+            )
         finish_reason = sequence.append(sample.token_id)
         if finish_reason is not None:
             self.abort(sequence.id)
-        return TokenOutput(sequence.id, sample.token_id, finish_reason, sample.logprobs)
+        return TokenOutput(
+            sequence.id, sample.token_id, finish_reason, sample.logprobs, queue_time_s
+        )

@@ -1,6 +1,8 @@
 """EngineConfig -> an engine that has run once."""
 
+import logging
 import os
+import time
 from typing import Final
 
 import torch
@@ -9,6 +11,7 @@ from predictor.config import EngineConfig
 from predictor.engine.block_manager import BlockManager
 from predictor.engine.causal_lm import CausalLM
 from predictor.engine.engine import Engine
+from predictor.engine.fault_injection import inject_into_steps, inject_into_weights
 from predictor.engine.kv_cache import KVCache
 from predictor.engine.messages import Ready
 from predictor.engine.model_config import ModelConfig, load_model_config
@@ -17,6 +20,8 @@ from predictor.engine.scheduler import Scheduler
 from predictor.engine.sequence import SamplingParams, Sequence
 from predictor.engine.weights import load_causal_lm
 from predictor.errors import SettingRefused
+
+logger = logging.getLogger(__name__)
 
 # What activations and the sampler may need beside weights and cache.
 CUDA_CACHE_RATIO: Final = 0.9
@@ -38,15 +43,19 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
     device = _device(config)
     dtype = _dtype(config, model_config, device)
     model = load_causal_lm(config.model_dir, model_config, device, dtype)
+    inject_into_weights(model, config.faults)
     num_blocks = _num_blocks(config, model_config, device, dtype)
     kv_cache = _allocate_cache(config, model_config, num_blocks, model)
     scheduler = Scheduler(
-        BlockManager(num_blocks, config.block_size),
+        BlockManager(num_blocks, config.block_size, prefix_cache=config.prefix_cache),
         max_num_seqs=config.max_num_seqs,
         max_num_batched_tokens=config.max_num_batched_tokens,
     )
-    engine = Engine(scheduler, ModelRunner(model, kv_cache).run)
-    _warm_up(engine)
+    run = ModelRunner(model, kv_cache).run
+    _warm_up(Engine(scheduler, run, time.monotonic))
+    faulty_run = inject_into_steps(run, config.faults, time.sleep)
+    if faults := config.faults.describe():
+        logger.warning("FAULTS ARE ON, this engine fails on purpose: %s", faults)
     ready = Ready(
         vocab_size=model_config.vocab_size,
         max_model_len=_max_model_len(config, model_config, num_blocks),
@@ -55,7 +64,7 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
         dtype=str(dtype).removeprefix("torch."),
         num_blocks=num_blocks,
     )
-    return engine, ready
+    return Engine(scheduler, faulty_run, time.monotonic), ready
 
 
 def _num_threads(model: ModelConfig) -> int:
@@ -83,7 +92,7 @@ def _dtype(config: EngineConfig, model: ModelConfig, device: torch.device) -> to
 def _num_blocks(
     config: EngineConfig, model: ModelConfig, device: torch.device, dtype: torch.dtype
 ) -> int:
-    """Return how many blocks the memory holds, but no more than could ever be used."""
+    """Return how many blocks the memory holds, but no more than ``max_num_seqs`` can own."""
     num_bytes = config.kv_cache_bytes
     if num_bytes is None and device.type == "cuda":
         num_bytes = int(torch.cuda.mem_get_info(device)[0] * CUDA_CACHE_RATIO)

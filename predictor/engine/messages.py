@@ -1,7 +1,7 @@
 """What the two processes say to each other: msgpack frames behind a 4-byte length.
 
 server -> engine   EngineConfig, then Add and Abort; closing the channel ends the engine
-engine -> server   Ready or Refused, then one Step for each step
+engine -> server   Ready or Refused, then a Step for each step and for stats that change without one
 """
 
 import struct
@@ -53,10 +53,21 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class EngineStats(msgspec.Struct, frozen=True, array_like=True):
+    """What the engine holds now; preemptions and prefix hits are all since it started."""
+
+    num_waiting: int = 0
+    num_running: int = 0
+    num_used_blocks: int = 0
+    num_preemptions: int = 0
+    num_prefix_hit_tokens: int = 0
+
+
 class Step(msgspec.Struct, frozen=True, tag=True):
-    """Every token that one step sampled."""
+    """Every token that one step sampled, none in the middle of a prompt, and what is left."""
 
     outputs: list[TokenOutput]
+    stats: EngineStats
 
 
 ToEngine = Start | Add | Abort

@@ -9,6 +9,7 @@ from predictor.engine.messages import (
     HEADER,
     Abort,
     Add,
+    EngineStats,
     Refused,
     Start,
     Step,
@@ -83,7 +84,7 @@ def run(connection: socket.socket) -> None:
         assert isinstance(start, Start)
         engine = _load(start, channel)
         if engine is not None:
-            _serve(engine, channel)
+            serve(engine, channel)
     except ChannelClosed:
         return
 
@@ -98,15 +99,22 @@ def _load(start: Start, channel: Channel) -> Engine | None:
     return engine
 
 
-def _serve(engine: Engine, channel: Channel) -> None:
+def serve(engine: Engine, channel: Channel) -> None:
+    """Step while there is work; raises ChannelClosed in the end.
+
+    Sends a Step after each step, whether it sampled or not: the server takes silence for a hang.
+    """
+    sent = EngineStats()
     while True:
         messages = channel.receive_waiting() if engine.has_work else [channel.receive()]
         for message in messages:
             _apply(message, engine)
-        if engine.has_work:
-            outputs = engine.step()
-            if outputs:
-                channel.send(Step(outputs))
+        is_stepping = engine.has_work
+        outputs = engine.step() if is_stepping else []
+        stats = _stats(engine)
+        if is_stepping or stats != sent:
+            channel.send(Step(outputs, stats))
+            sent = stats
 
 
 def _apply(message: ToEngine, engine: Engine) -> None:
@@ -117,3 +125,14 @@ def _apply(message: ToEngine, engine: Engine) -> None:
             engine.abort(sequence_id)
         case Start():
             raise AssertionError("the engine is started already")
+
+
+def _stats(engine: Engine) -> EngineStats:
+    scheduler = engine.scheduler
+    return EngineStats(
+        num_waiting=len(scheduler.waiting),
+        num_running=len(scheduler.running),
+        num_used_blocks=scheduler.blocks.num_owned,
+        num_preemptions=scheduler.num_preemptions,
+        num_prefix_hit_tokens=scheduler.num_prefix_hit_tokens,
+    )

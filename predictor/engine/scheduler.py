@@ -35,9 +35,10 @@ class Batch:
 class Scheduler:
     """Keeps every sequence in ``waiting`` or ``running``, both in the order of arrival.
 
-    A waiting sequence joins when the blocks of all its tokens are free. One preempted for want of
-    blocks goes back to the front of ``waiting`` and is computed again from its tokens. The oldest
-    is never preempted for another and any single sequence fits the cache, so nothing starves.
+    A waiting sequence joins when the blocks of all its tokens are free or there to share, and is
+    computed from the end of what it shares. One preempted for want of blocks goes back to the front
+    of ``waiting`` and joins as any other. The oldest is never preempted for another and any single
+    sequence fits the cache, so nothing starves.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Scheduler:
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
         self.num_preemptions = 0
+        self.num_prefix_hit_tokens = 0
         self._max_num_seqs = max_num_seqs
         self._max_num_batched_tokens = max_num_batched_tokens
 
@@ -78,6 +80,11 @@ class Scheduler:
         budget -= sum(chunk.num_tokens for chunk in prefills)
         prefills += self._admit(budget)
         return Batch(decodes, prefills)
+
+    def advance(self, batch: Batch) -> None:
+        """Note that the batch has run: what it computed is not computed again."""
+        for chunk in batch.chunks:
+            self.blocks.advance(chunk.sequence, chunk.num_tokens)
 
     def _schedule_decodes(self) -> list[Chunk]:
         decodes = []
@@ -115,13 +122,19 @@ class Scheduler:
         prefills = []
         while self.waiting and budget > 0 and len(self.running) < self._max_num_seqs:
             sequence = self.waiting[0]
+            prefix = self.blocks.find_prefix(sequence)
+            num_needed = self.blocks.num_missing(sequence, sequence.num_tokens)
+            num_needed -= self.blocks.num_shared(prefix)
             # A free block for each running sequence to grow into, or the newcomer would be
             # preempted as soon as they do.
-            num_needed = self.blocks.num_missing(sequence, sequence.num_tokens)
             if num_needed + len(self.running) > self.blocks.num_free:
                 break
             self.running.append(self.waiting.popleft())
+            self.blocks.share(sequence, prefix)
             self.blocks.allocate(sequence, sequence.num_tokens)
-            prefills.append(Chunk(sequence, min(sequence.num_tokens, budget)))
+            # A preempted one that comes back finds what it computed itself.
+            if sequence.queue_time_s is None:
+                self.num_prefix_hit_tokens += sequence.num_computed_tokens
+            prefills.append(Chunk(sequence, min(sequence.num_uncomputed_tokens, budget)))
             budget -= prefills[-1].num_tokens
         return prefills

@@ -90,13 +90,15 @@ class Sample:
 class TokenOutput:
     """One sampled token of one sequence; the last output carries the finish reason.
 
-    The token id is None only with ``FinishReason.NUMERIC_ERROR``.
+    The token id is None only with ``FinishReason.NUMERIC_ERROR``. The first output, and only it,
+    has the time from the sequence's arrival to the batch that first held it.
     """
 
     sequence_id: int
     token_id: int | None
     finish_reason: FinishReason | None = None
     logprobs: TokenLogprobs | None = None
+    queue_time_s: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +106,8 @@ class Sequence:
     """A prompt and what has been generated after it; grows until it is finished.
 
     The KV cache holds the first ``num_computed_tokens`` of ``token_ids`` in the blocks of
-    ``block_table``.
+    ``block_table``; ``block_keys`` name the texts up to the ends of its first full blocks, as far
+    as they were asked for. ``queue_time_s`` is None until a batch has held it.
     """
 
     id: int
@@ -112,8 +115,11 @@ class Sequence:
     params: SamplingParams
     token_ids: list[int] = field(init=False)
     block_table: list[int] = field(default_factory=list)
+    block_keys: list[bytes] = field(default_factory=list)
     num_computed_tokens: int = 0
     output_counts: Counter[int] = field(default_factory=Counter)
+    arrived_s: float = 0.0
+    queue_time_s: float | None = None
 
     def __post_init__(self) -> None:
         assert self.prompt_ids

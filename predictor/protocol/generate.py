@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from predictor.config import Limits
 from predictor.engine.sequence import FinishReason
 from predictor.errors import InvalidRequest
 from predictor.generation import Completion, Delta, GenerationRequest, TokenInfo, Usage
@@ -27,9 +28,9 @@ FINISH_REASONS: Final = {
 }
 
 
-def decode_generate(body: bytes) -> tuple[GenerationRequest, bool]:
+def decode_generate(body: bytes, limits: Limits) -> tuple[GenerationRequest, bool]:
     """Return the request and whether it asks for details; raises InvalidRequest."""
-    members = parse_object(body, BODY)
+    members = parse_object(body, BODY, max_depth=limits.max_json_depth)
     check_members(members, BODY, optional=("text_input", "messages", "parameters"))
     if ("text_input" in members) == ("messages" in members):
         given = "both" if "messages" in members else "neither"

@@ -1,21 +1,21 @@
 """The protocol's protobuf messages <-> kserve's InferRequest and InferResponse."""
 
-import struct
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 from kserve.protocol.infer_type import (
     InferInput,
-    InferOutput,
     InferRequest,
     InferResponse,
     RequestedOutput,
 )
 
+from predictor.config import Limits
 from predictor.errors import InvalidRequest
 from predictor.protocol.messages import ModelInferResponse
+from predictor.protocol.raw import encode_text, pack, shortest, unpack
 from predictor.protocol.tensors import (
     check_count,
     check_datatype,
@@ -25,24 +25,24 @@ from predictor.protocol.tensors import (
 )
 from predictor.protocol.wording import listing, quote
 
-# Datatype -> its field of InferTensorContents and its letter in ``struct``.
+# Datatype -> its field of InferTensorContents.
 CONTENTS: Final = {
-    "BOOL": ("bool_contents", "B"),
-    "INT8": ("int_contents", "b"),
-    "INT16": ("int_contents", "h"),
-    "INT32": ("int_contents", "i"),
-    "INT64": ("int64_contents", "q"),
-    "UINT8": ("uint_contents", "B"),
-    "UINT16": ("uint_contents", "H"),
-    "UINT32": ("uint_contents", "I"),
-    "UINT64": ("uint64_contents", "Q"),
-    "FP32": ("fp32_contents", "f"),
-    "FP64": ("fp64_contents", "d"),
-    "BYTES": ("bytes_contents", "s"),
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
 }
 
 
-def decode_grpc(message: Message) -> InferRequest:
+def decode_grpc(message: Message, limits: Limits) -> InferRequest:
     """Return the request in a ModelInferRequest, every tensor's data as a flat list.
 
     The model's name and version are not compared with anything. Raises InvalidRequest.
@@ -59,10 +59,10 @@ def decode_grpc(message: Message) -> InferRequest:
     return InferRequest(
         model_name=message.model_name,
         model_version=message.model_version or None,
-        request_id=check_id(message.id) or None,
-        parameters=_decode_parameters(message.parameters, "the request"),
+        request_id=check_id(message.id, limits.max_id_length) or None,
+        parameters=_decode_parameters(message.parameters, "parameters"),
         infer_inputs=[
-            _decode_input(tensor, raws[index] if raws else None)
+            _decode_input(tensor, raws[index] if raws else None, limits.max_rows)
             for index, tensor in enumerate(message.inputs)
         ],
         request_outputs=[_decode_output(output) for output in message.outputs],
@@ -82,10 +82,11 @@ def encode_grpc(response: InferResponse, *, raw: bool) -> Message:
     for output in response.outputs:
         tensor = message.outputs.add(name=output.name, datatype=output.datatype, shape=output.shape)
         if raw:
-            message.raw_output_contents.append(_pack(output))
+            message.raw_output_contents.append(pack(output.datatype, output.data))
         else:
-            field, _ = CONTENTS[output.datatype]
-            getattr(tensor.contents, field).extend(_elements(output))
+            is_text = output.datatype == "BYTES"
+            elements = map(encode_text, output.data) if is_text else output.data
+            getattr(tensor.contents, CONTENTS[output.datatype]).extend(elements)
     return message
 
 
@@ -104,7 +105,7 @@ def _refuse_unknown_fields(message: Message, what: str) -> None:
 
 
 def _decode_parameters(parameters: Mapping[str, Message], what: str) -> dict[str, object]:
-    check_num_entries(f"{what}: parameters", len(parameters))
+    check_num_entries(what, len(parameters))
     return {name: _decode_parameter(parameters[name], name) for name in parameters}
 
 
@@ -122,95 +123,48 @@ def _decode_parameter(parameter: Message, name: str) -> object:
 def _decode_output(output: Message) -> RequestedOutput:
     what = f"output {quote(output.name)}"
     _refuse_unknown_fields(output, what)
-    return RequestedOutput(output.name, _decode_parameters(output.parameters, what))
+    return RequestedOutput(
+        output.name, _decode_parameters(output.parameters, f"{what}: parameters")
+    )
 
 
-def _decode_input(tensor: Message, raw: bytes | None) -> InferInput:
+def _decode_input(tensor: Message, raw: bytes | None, max_rows: int) -> InferInput:
     what = f"input {quote(tensor.name)}"
     _refuse_unknown_fields(tensor, what)
     datatype = check_datatype(what, tensor.datatype)
     # As much of it as an error shows.
     shape = list(tensor.shape[:8])
-    num_rows = count_rows(what, shape)
+    num_rows = count_rows(what, shape, max_rows)
     if raw is None:
         data = _decode_contents(tensor.contents, datatype, what)
     elif tensor.contents.ListFields():
         raise InvalidRequest(f"{what} has contents, must have none beside raw_input_contents")
     else:
-        data = _unpack(raw, datatype, num_rows, what)
+        data = unpack(raw, datatype, num_rows, what)
     check_count(what, shape, num_rows, len(data))
-    if datatype == "FP32":
-        data = [_shortest(value) for value in data]
-    parameters = _decode_parameters(tensor.parameters, what)
+    if raw is None and datatype == "FP32":
+        data = [shortest(value) for value in data]
+    parameters = _decode_parameters(tensor.parameters, f"{what}: parameters")
+    if raw is not None:
+        _take_binary_size(parameters, len(raw), what)
     return InferInput(tensor.name, shape, datatype, data, parameters)
 
 
-def _decode_contents(contents: Message, datatype: str, what: str) -> list[object]:
+def _take_binary_size(parameters: dict[str, object], num_bytes: int, what: str) -> None:
+    """Check what kserve's client says of raw contents, as it does over REST: how long they are."""
+    size = parameters.pop("binary_data_size", num_bytes)
+    if size != num_bytes:
+        raise InvalidRequest(
+            f"{what} has binary_data_size {quote(size)}, must be {num_bytes} as its raw contents"
+        )
+
+
+def _decode_contents(contents: Message, datatype: str, what: str) -> list[Any]:
     _refuse_unknown_fields(contents, what)
-    expected, _ = CONTENTS[datatype]
+    expected = CONTENTS[datatype]
     fields = [field.name for field, _ in contents.ListFields()]
     if fields not in ([], [expected]):
         raise InvalidRequest(
             f"{what} has datatype {datatype}, so {expected}, but holds {listing(fields)}"
         )
     return list(getattr(contents, expected))
-
-
-def _unpack(raw: bytes, datatype: str, num_elements: int, what: str) -> list[object]:
-    """Return the elements of little-endian raw contents."""
-    if datatype == "BYTES":
-        return _unpack_bytes(raw, num_elements, what)
-    layout = struct.Struct(f"<{num_elements}{CONTENTS[datatype][1]}")
-    if len(raw) != layout.size:
-        raise InvalidRequest(
-            f"{what}: raw contents are {len(raw)} bytes long, must be {layout.size}"
-        )
-    elements: list[object] = list(layout.unpack(raw))
-    if datatype != "BOOL":
-        return elements
-    if not set(elements) <= {0, 1}:
-        raise InvalidRequest(f"{what}: raw contents of a BOOL must be bytes 0 or 1")
-    return [element == 1 for element in elements]
-
-
-def _unpack_bytes(raw: bytes, num_elements: int, what: str) -> list[object]:
-    """Each element has its length in 4 bytes before it."""
-    elements: list[object] = []
-    at = 0
-    for index in range(num_elements):
-        start = at + 4
-        if start > len(raw):
-            raise InvalidRequest(f"{what}: raw contents end before element {index}")
-        at = start + int.from_bytes(raw[at:start], "little")
-        if at > len(raw):
-            raise InvalidRequest(
-                f"{what}: element {index} is said to be {at - start} bytes long, but "
-                f"{len(raw) - start} are left"
-            )
-        elements.append(raw[start:at])
-    if at < len(raw):
-        raise InvalidRequest(
-            f"{what}: raw contents have {len(raw) - at} bytes after element {num_elements - 1}"
-        )
-    return elements
-
-
-def _shortest(value: object) -> float:
-    """Return the shortest decimal that is this FP32: 0.01 as FP32 is a hair less than 0.01."""
-    assert isinstance(value, float)
-    shorter = (float(f"{value:.{digits}g}") for digits in range(6, 9))
-    as_fp32 = struct.Struct("<f")
-    return next((s for s in shorter if as_fp32.unpack(as_fp32.pack(s))[0] == value), value)
-
-
-def _elements(output: InferOutput) -> list[object]:
-    if output.datatype != "BYTES":
-        return list(output.data)
-    return [text.encode() for text in output.data]
-
-
-def _pack(output: InferOutput) -> bytes:
-    elements = _elements(output)
-    if output.datatype == "BYTES":
-        return b"".join(struct.pack("<I", len(e)) + e for e in elements if isinstance(e, bytes))
-    return struct.pack(f"<{len(elements)}{CONTENTS[output.datatype][1]}", *elements)

@@ -5,10 +5,8 @@ from typing import Final
 from predictor.errors import InvalidRequest
 from predictor.protocol.wording import kind, listing, quote
 
-MAX_ROWS: Final = 1024
 # Far more than the contract has: what lies beyond need not be looked at.
 MAX_ENTRIES: Final = 64
-MAX_ID_LENGTH: Final = 256
 
 # FP16 is left out: no input takes it.
 INTEGERS: Final = {
@@ -25,11 +23,9 @@ FLOATS: Final = ("FP32", "FP64")
 DATATYPES: Final = ("BOOL", *INTEGERS, *FLOATS, "BYTES")
 
 
-def check_id(request_id: str) -> str:
-    if len(request_id) > MAX_ID_LENGTH:
-        raise InvalidRequest(
-            f"id has {len(request_id)} characters, must have at most {MAX_ID_LENGTH}"
-        )
+def check_id(request_id: str, max_length: int) -> str:
+    if len(request_id) > max_length:
+        raise InvalidRequest(f"id has {len(request_id)} characters, must have at most {max_length}")
     return request_id
 
 
@@ -46,25 +42,30 @@ def check_datatype(what: str, datatype: object) -> str:
     return datatype
 
 
-def count_rows(what: str, shape: list[object]) -> int:
-    """Return n of a shape [n] or [n,1]; raises InvalidRequest for any other."""
+def count_rows(what: str, shape: list[object], max_rows: int) -> int:
+    """Return n of a shape [n] or [n,1]; raises InvalidRequest for another or n above max_rows."""
     is_column = len(shape) == 1 or (len(shape) == 2 and _is_integer(shape[1]) and shape[1] == 1)
     if is_column and _is_integer(shape[0]):
         num_rows = shape[0]
         assert isinstance(num_rows, int)
-        if 1 <= num_rows <= MAX_ROWS:
+        if 1 <= num_rows <= max_rows:
             return num_rows
     # A client that mixes up shape and data has put its prompt here.
     spelled = quote(shape) if all(map(_is_integer, shape)) else "with entries that are no integers"
     raise InvalidRequest(
-        f"{what} has shape {spelled}, must be [n] or [n,1] with n from 1 to {MAX_ROWS}"
+        f"{what} has shape {spelled}, must be [n] or [n,1] with n from 1 to {max_rows}"
     )
 
 
 def check_count(what: str, shape: list[object], expected: int, got: int) -> None:
+    """Raise InvalidRequest unless both are equal.
+
+    Raw contents are not read to their end, so ``got`` beyond ``expected`` only says: more.
+    """
     if got != expected:
+        held = "more" if got > expected else got
         raise InvalidRequest(
-            f"{what} has shape {quote(shape)}, so {expected} elements, but holds {got}"
+            f"{what} has shape {quote(shape)}, so {expected} elements, but holds {held}"
         )
 
 

@@ -18,7 +18,7 @@ from predictor.generation import Completion, Delta, GenerationOptions, Generatio
 from predictor.protocol.json_text import parse_json
 from predictor.protocol.parameters import OPTION_NAMES, parse_options
 from predictor.protocol.prompts import chat_request, text_request
-from predictor.protocol.tensors import FLOATS, INTEGERS, check_count, count_rows, fits, read_text
+from predictor.protocol.tensors import FLOATS, INTEGERS, fits, read_text
 from predictor.protocol.wording import kind, listing, quote
 
 
@@ -65,7 +65,10 @@ _PROMPTS: Final = frozenset(spec.name for spec in PROMPT_TENSORS)
 
 
 def decode_infer(request: InferRequest) -> list[GenerationRequest]:
-    """Return one request a row; raises InvalidRequest, naming the row where one row is at fault."""
+    """Return one request a row; raises InvalidRequest, naming the row where one row is at fault.
+
+    The wire has checked that every tensor's shape is [n] or [n,1] and that n elements are there.
+    """
     inputs = _by_name(request.inputs)
     prompt = _find_prompt(inputs)
     num_rows = _check_inputs(inputs, prompt)
@@ -145,7 +148,7 @@ def token_logprob(token: TokenInfo) -> dict[str, object]:
     """Return a token's log-probability and its alternatives, most probable first, for JSON."""
     assert token.logprob is not None
     assert math.isfinite(token.logprob)
-    top = [{"token": text, "id": id_, "logprob": logprob} for text, id_, logprob in token.top]
+    top = [{"token": other.text, "id": other.id, "logprob": other.logprob} for other in token.top]
     return {"token": token.text, "id": token.id, "logprob": token.logprob, "top": top}
 
 
@@ -170,18 +173,17 @@ def _find_prompt(inputs: Mapping[str, InferInput]) -> InferInput:
 
 def _check_inputs(inputs: Mapping[str, InferInput], prompt: InferInput) -> int:
     """Return the number of rows that all inputs have."""
-    num_rows = count_rows(f"input {prompt.name}", prompt.shape)
+    num_rows = len(prompt.data)
     for name, tensor in inputs.items():
         accepted = _INPUTS[name].accepted
         if tensor.datatype not in accepted:
             raise InvalidRequest(
                 f"input {name} has datatype {quote(tensor.datatype)}, must be {_either(accepted)}"
             )
-        count = count_rows(f"input {name}", tensor.shape)
-        check_count(f"input {name}", tensor.shape, count, len(tensor.data))
-        if count != num_rows:
+        if len(tensor.data) != num_rows:
             raise InvalidRequest(
-                f"input {name} has {count} rows, must have {num_rows} as {prompt.name} has"
+                f"input {name} has {len(tensor.data)} rows, must have {num_rows} as "
+                f"{prompt.name} has"
             )
         _refuse_parameters(f"input {name}", tensor.parameters)
     return num_rows
@@ -189,7 +191,7 @@ def _check_inputs(inputs: Mapping[str, InferInput], prompt: InferInput) -> int:
 
 def _refuse_parameters(what: str, parameters: Mapping[str, object] | None) -> None:
     for name in parameters or {}:
-        raise InvalidRequest(f"{what} has unknown parameter {quote(name)}, known: none")
+        raise InvalidRequest(f"{what} has unknown parameter {quote(name)}, must be left out")
 
 
 def _read_option(tensor: InferInput, index: int) -> object:

@@ -6,12 +6,6 @@ from typing import Final
 
 MAX_QUOTED: Final = 60
 
-# Cuts before it spells, so that a large value costs no more than a small one.
-_REPR: Final = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = MAX_QUOTED
-_REPR.maxlevel = 3
-
-_CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 _KINDS: Final = {
     type(None): "null",
     bool: "a boolean",
@@ -26,10 +20,23 @@ _KINDS: Final = {
 
 def quote(value: object) -> str:
     """Return the value as a client would recognize it, in at most MAX_QUOTED characters."""
-    if value is None or isinstance(value, bool):
-        return _CONSTANTS[value]
-    text = _REPR.repr(list(value) if isinstance(value, tuple) else value)
+    text = _Spelling().repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 3] + "..."
+
+
+class _Spelling(reprlib.Repr):
+    """Cuts before it spells, so that a large value costs no more than a small one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = MAX_QUOTED
+        self.maxlevel = 3
+
+    def repr_NoneType(self, value: None, level: int) -> str:  # noqa: N802 - reprlib's name
+        return "null"
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return "true" if value else "false"
 
 
 def kind(value: object) -> str:

@@ -1,198 +1,139 @@
-"""The gRPC service of the protocol, and its stream extension, for one model."""
+"""The gRPC server: its address, its limits, and the services behind them."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import grpc
-from google.protobuf.message import DecodeError, Message
-from kserve.protocol.infer_type import InferRequest
 
-from predictor.errors import INTERNAL_ERROR, InvalidRequest, PredictorError, SettingRefused
-from predictor.model import EXTENSIONS, SERVER_NAME, SERVER_VERSION, LanguageModel
-from predictor.protocol import messages
-from predictor.protocol.grpc import decode_grpc, encode_grpc
+from predictor.config import Limits, ServerConfig
+from predictor.errors import SettingRefused
+from predictor.metrics import Metrics
+from predictor.model import LanguageModel
+from predictor.server.grpc_calls import Calls
+from predictor.server.grpc_health import HealthService
+from predictor.server.grpc_inference import InferenceService
+from predictor.server.grpc_reflection import reflection_handler
 
 logger = logging.getLogger(__name__)
 
-# Responses of a stream that wait for its reader.
-MAX_WAITING_RESPONSES: Final = 64
+# The tasks of grpc.aio that take calls in, and that end a server which cannot any more.
+ACCEPTING: Final = "AioServer._server_main_loop"
+STOPPING: Final = "AioServer.shutdown"
+RETRY_INTERVAL_S: Final = 0.01
 
-Unary = Callable[[Message], Awaitable[Message]]
-# None ends a stream.
-Responses = asyncio.Queue[Message | None]
+# Of one connection; RFC 9113, 6.5.2, advises against less. Further calls wait in their client.
+MAX_CONCURRENT_STREAMS: Final = 100
+# A client that vanished without a word still has its sequence: ask after this silence,
+KEEPALIVE_TIME_MS: Final = 30_000
+# and end its calls after this much more.
+KEEPALIVE_TIMEOUT_MS: Final = 20_000
+# Clients ask too while they wait for a long generation; grpc's own minimum of 5 minutes would
+# cut them off for it.
+MIN_CLIENT_PING_INTERVAL_MS: Final = 5_000
 
 
 class GrpcServer:
-    """A grpc.aio server with the protocol's service alone."""
+    """A grpc.aio server for one model: inference, health and, where set, reflection.
 
-    def __init__(self, model: LanguageModel, host: str, port: int) -> None:
-        self._service = InferenceService(model)
-        self._host = f"[{host}]" if ":" in host else host
-        self._port = port
+    grpc.aio stops accepting for good at a call whose path is not UTF-8: any client could end it.
+    Another server then takes the address over while the calls under way go on in the first.
+    """
+
+    def __init__(self, model: LanguageModel, config: ServerConfig, metrics: Metrics) -> None:
+        self._config = config
+        self._calls = Calls(metrics, config.limits)
+        self._health = HealthService(model, self._calls)
+        self._handlers = [InferenceService(model, self._calls).handler(), self._health.handler()]
+        if config.grpc_reflection:
+            self._handlers.append(reflection_handler(self._calls))
+        self._servers: list[grpc.aio.Server] = []
+        # Also keeps alive what the first server's calls hang on.
+        self._successions: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
         """Listen, and return the port; raises SettingRefused when that cannot be."""
-        # Without this a second server would share the port and take half of the calls.
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        self._server.add_generic_rpc_handlers((self._service.handler(),))
-        try:
-            port: int = self._server.add_insecure_port(f"{self._host}:{self._port}")
-        except RuntimeError as error:
-            raise SettingRefused(
-                f"grpc_port is {self._port}, which cannot be listened on at {self._host}"
-            ) from error
-        await self._server.start()
-        return port
+        self._health.start()
+        self._port = self._config.grpc_port
+        self._port = await self._listen()
+        return self._port
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls and requests and give those under way ``grace_s`` to end."""
-        self._service.stopping.set()
-        await self._server.stop(grace_s)
+        self._calls.stopping.set()
+        self._health.stop()
+        for succession in self._successions:
+            succession.cancel()
+        await asyncio.gather(*self._successions, return_exceptions=True)
+        await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
 
-
-class InferenceService:
-    """The protocol's rpcs; the repository's are not served."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-        self.stopping = asyncio.Event()
-
-    def handler(self) -> grpc.GenericRpcHandler:
-        unary: dict[str, Unary] = {
-            "ServerLive": self.server_live,
-            "ServerReady": self.server_ready,
-            "ModelReady": self.model_ready,
-            "ServerMetadata": self.server_metadata,
-            "ModelMetadata": self.model_metadata,
-            "ModelInfer": self.model_infer,
-        }
-        handlers = {}
-        for method in messages.METHODS:
-            # Requests are parsed by us: grpc's own parsing ends a stream without an answer.
-            serializer = method.response.SerializeToString
-            if method.name in unary:
-                call = _guard(unary[method.name], method.request)
-                handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-                    call, response_serializer=serializer
-                )
-            elif method.name == "ModelStreamInfer":
-                handlers[method.name] = grpc.stream_stream_rpc_method_handler(
-                    self.model_stream_infer, response_serializer=serializer
-                )
-        return grpc.method_handlers_generic_handler(messages.SERVICE, handlers)
-
-    async def server_live(self, request: Message) -> Message:
-        return messages.ServerLiveResponse(live=True)
-
-    async def server_ready(self, request: Message) -> Message:
-        return messages.ServerReadyResponse(ready=self._model.is_ready)
-
-    async def model_ready(self, request: Message) -> Message:
-        self._model.check_served(request.name, request.version)
-        return messages.ModelReadyResponse(ready=self._model.is_ready)
-
-    async def server_metadata(self, request: Message) -> Message:
-        return messages.ServerMetadataResponse(
-            name=SERVER_NAME, version=SERVER_VERSION, extensions=EXTENSIONS
-        )
-
-    async def model_metadata(self, request: Message) -> Message:
-        self._model.check_served(request.name, request.version)
-        return messages.ModelMetadataResponse(
-            name=self._model.name,
-            versions=[self._model.version],
-            platform=self._model.platform,
-            inputs=self._model.get_input_types(),
-            outputs=self._model.get_output_types(),
-        )
-
-    async def model_infer(self, request: Message) -> Message:
-        response, _ = await self._model(self._decode(request))
-        return encode_grpc(response, raw=bool(request.raw_input_contents))
-
-    async def model_stream_infer(
-        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext
-    ) -> AsyncGenerator[Message, None]:
-        """Answer every request of a stream, all at once; each response carries its request's id."""
-        responses = Responses(MAX_WAITING_RESPONSES)
-        answering = asyncio.create_task(self._answer_all(requests, responses))
+    async def _listen(self) -> int:
+        server = grpc.aio.server(options=_options(self._config.limits))
+        server.add_generic_rpc_handlers(self._handlers)
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         try:
-            while (response := await responses.get()) is not None:
-                yield response
-        finally:
-            answering.cancel()
+            port: int = server.add_insecure_port(f"{host}:{self._port}")
+        except RuntimeError as error:
+            raise SettingRefused(
+                f"grpc_port is {self._port}, which cannot be listened on at {host}"
+            ) from error
+        running = asyncio.all_tasks()
+        await server.start()
+        self._servers.append(server)
+        for task in _named(ACCEPTING, asyncio.all_tasks() - running):
+            task.add_done_callback(partial(self._on_accepting_ended, server))
+        return port
 
-    async def _answer_all(self, requests: AsyncIterator[bytes], responses: Responses) -> None:
-        """Answer until the client has no more requests or the server stops."""
-        stopping = asyncio.create_task(self.stopping.wait())
-        try:
-            async with asyncio.TaskGroup() as group:
-                reading = group.create_task(self._read_all(requests, responses, group))
-                await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                reading.cancel()
-            await responses.put(None)
-        finally:
-            stopping.cancel()
+    def _on_accepting_ended(self, server: grpc.aio.Server, task: "asyncio.Task[None]") -> None:
+        if task.cancelled() or task.exception() is None or self._calls.stopping.is_set():
+            return
+        logger.error("grpc cannot read the path of a call and accepts no more, listening again")
+        for stopping in _named(STOPPING, asyncio.all_tasks()):
+            # It does what it can, and then fails as ``task`` did, unheard.
+            stopping.add_done_callback(asyncio.Task.exception)
+        succession = asyncio.create_task(self._succeed(server))
+        self._successions.add(succession)
+        succession.add_done_callback(self._successions.discard)
 
-    async def _read_all(
-        self, requests: AsyncIterator[bytes], responses: Responses, group: asyncio.TaskGroup
-    ) -> None:
-        async for data in requests:
-            group.create_task(self._answer_in_stream(data, responses))
-
-    async def _answer_in_stream(self, data: bytes, responses: Responses) -> None:
-        """Put every response to one request, an error too: it must not end its neighbours."""
-        request = messages.ModelInferRequest()
-        try:
-            _parse(data, request)
-            is_raw = bool(request.raw_input_contents)
-            async with aclosing(self._model.stream_infer(self._decode(request))) as stream:
-                async for response in stream:
-                    message = encode_grpc(response, raw=is_raw)
-                    await responses.put(messages.ModelStreamInferResponse(infer_response=message))
-        except PredictorError as error:
-            await responses.put(_stream_error(request, str(error)))
-        except Exception:
-            logger.exception("ModelStreamInfer failed")
-            await responses.put(_stream_error(request, INTERNAL_ERROR))
-
-    def _decode(self, request: Message) -> InferRequest:
-        self._model.check_served(request.model_name, request.model_version)
-        self._model.check_ready()
-        return decode_grpc(request)
+    async def _succeed(self, server: grpc.aio.Server) -> None:
+        """Listen again, and let go of the server when its last call has ended."""
+        while True:
+            try:
+                await self._listen()
+                break
+            except SettingRefused:
+                # The first server's socket is closed by a thread of grpc's.
+                await asyncio.sleep(RETRY_INTERVAL_S)
+        await server.stop(self._config.limits.request_timeout_s)
+        self._servers.remove(server)
 
 
-def _guard(
-    call: Unary, request_type: type[Message]
-) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[Message]]:
-    """Return the call with its errors turned into the protocol's status codes."""
-
-    async def answer(data: bytes, context: grpc.aio.ServicerContext) -> Message:
-        request = request_type()
-        try:
-            _parse(data, request)
-            return await call(request)
-        except PredictorError as error:
-            await context.abort(grpc.StatusCode[error.grpc_status], str(error))
-        except Exception:
-            logger.exception("%s failed", call.__name__)
-            await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
-        raise AssertionError("abort raises")
-
-    return answer
+def _named(name: str, tasks: "set[asyncio.Task[Any]]") -> "list[asyncio.Task[Any]]":
+    return [task for task in tasks if getattr(task.get_coro(), "__qualname__", "") == name]
 
 
-def _parse(data: bytes, message: Message) -> None:
-    try:
-        message.MergeFromString(data)
-    except DecodeError:
-        raise InvalidRequest(f"the request is no {message.DESCRIPTOR.name} message") from None
+def _options(limits: Limits) -> list[tuple[str, int]]:
+    """Return grpc's channel arguments: https://grpc.github.io/grpc/core, grpc_arg_keys."""
+    return [
+        # Without this a second server would share the port and take half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.max_body_bytes),
+        ("grpc.max_send_message_length", -1),
+        # A compressed message is limited by its size before it is unpacked, which bounds nothing.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
+        # Between a soft limit and a hard one calls would be refused at random.
+        ("grpc.max_metadata_size", limits.max_header_bytes),
+        ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
+        ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
+        ("grpc.server_handshake_timeout_ms", _ms(limits.header_timeout_s)),
+        ("grpc.max_connection_idle_ms", _ms(limits.idle_timeout_s)),
+        ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_CLIENT_PING_INTERVAL_MS),
+    ]
 
 
-def _stream_error(request: Message, message: str) -> Message:
-    return messages.ModelStreamInferResponse(
-        error_message=message, infer_response=messages.ModelInferResponse(id=request.id)
-    )
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

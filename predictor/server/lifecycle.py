@@ -12,15 +12,19 @@ import kserve
 import uvicorn
 
 from predictor.config import Addresses, ServerConfig
+from predictor.digest import digest_model
 from predictor.errors import SettingRefused
-from predictor.model import LanguageModel
+from predictor.metrics import Metrics
+from predictor.model import SERVER_VERSION, LanguageModel
 from predictor.server.grpc import GrpcServer
+from predictor.server.http import limited_protocol
 from predictor.server.routes import install
 
-# With the last words under half of the 30 s that Kubernetes gives a pod.
-GRACE_PERIOD_S: Final = 12
-# Then, for errors to reach those whose generation was not finished.
+# After the grace period, for errors to reach those whose generation was not finished.
 LAST_WORDS_S: Final = 2
+
+# Left to itself Linux holds 4 MiB for a client that reads nothing, which is minutes of a stream.
+SEND_BUFFER_BYTES: Final = 128 * 2**10
 
 
 class PredictorServer(kserve.ModelServer):
@@ -30,19 +34,23 @@ class PredictorServer(kserve.ModelServer):
     """
 
     def __init__(
-        self, config: ServerConfig, model: LanguageModel, on_ready: Callable[[Addresses], None]
+        self,
+        config: ServerConfig,
+        model: LanguageModel,
+        metrics: Metrics,
+        on_ready: Callable[[Addresses], None],
     ) -> None:
         super().__init__(
             http_port=config.http_port,
             workers=1,
             enable_grpc=False,
             enable_latency_logging=False,
-            grace_period=GRACE_PERIOD_S,
         )
-        self._host = config.host
+        self._config = config
         self._model = model
+        self._metrics = metrics
         self._on_ready = on_ready
-        self._grpc = GrpcServer(model, config.host, config.grpc_port)
+        self._grpc = GrpcServer(model, config, metrics)
         self._num_signals = 0
         self._signalled = asyncio.Event()
 
@@ -54,41 +62,56 @@ class PredictorServer(kserve.ModelServer):
 
         Raises SettingRefused for an address that is taken, ModelRefused for the model.
         """
-        self._listener = _listen(self._host, self.http_port)
+        self._listener = _listen(self._config.host, self.http_port)
         super().start(models)
 
     async def _serve(self) -> None:
-        # kserve calls the two when REST starts: for its routes, and two log lines a request.
-        self._rest_server._register_endpoints = partial(install, model=self._model)
-        self._rest_server._add_middlewares = lambda app: None
-        config = self._rest_server.config
-        # The app has nothing to start or stop, and a forced exit would leave this task behind.
-        config.lifespan = "off"
-        config.timeout_graceful_shutdown = self.grace_period + LAST_WORDS_S
-        self._uvicorn = self._rest_server._server = _UvicornServer(config, self._listener)
+        self._uvicorn = self._build_uvicorn()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._handle_signal)
         engine, rest = map(asyncio.ensure_future, self.servers)
         try:
             grpc_port = await self._grpc.start()
+            identified = asyncio.ensure_future(self._identify())
             announced = asyncio.ensure_future(self._announce(grpc_port))
             signalled = asyncio.ensure_future(self._signalled.wait())
             await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
             announced.cancel()
+            identified.cancel()
         finally:
             await self._drain(rest)
         await engine
 
+    def _build_uvicorn(self) -> "_UvicornServer":
+        # kserve calls the two when REST starts: for its routes, and two log lines a request.
+        rest, limits = self._rest_server, self._config.limits
+        rest._register_endpoints = partial(
+            install, model=self._model, metrics=self._metrics, limits=limits
+        )
+        rest._add_middlewares = lambda app: None
+        config = rest.config
+        # The app has nothing to start or stop, and a forced exit would leave this task behind.
+        config.lifespan = "off"
+        config.http = limited_protocol(limits)
+        config.ws = "none"
+        config.server_header = False
+        config.timeout_graceful_shutdown = LAST_WORDS_S
+        server = rest._server = _UvicornServer(config, self._listener)
+        return server
+
     async def _drain(self, rest: asyncio.Future[None]) -> None:
-        """Refuse new requests, give those accepted the grace period, end the engine."""
+        """Refuse new requests, give those accepted the grace period, end the engine.
+
+        Ports stay open until the accepted are done, so that newcomers and probes hear a 503.
+        """
         self._model.drain()
-        self._uvicorn.should_exit = True
-        ended = asyncio.gather(rest, self._grpc.stop(self.grace_period + LAST_WORDS_S))
-        await asyncio.wait({ended}, timeout=self.grace_period)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._model.wait_idle(), self._config.grace_period_s)
         # Whoever still waits is told so, before uvicorn and grpc cut the connections.
         self._model.stop_engine()
-        await ended
+        self._uvicorn.should_exit = True
+        await asyncio.gather(rest, self._grpc.stop(LAST_WORDS_S))
 
     def _handle_signal(self) -> None:
         """Drain at the first signal; at the second drop what is still running."""
@@ -98,10 +121,24 @@ class PredictorServer(kserve.ModelServer):
             self._uvicorn.force_exit = True
             self._model.stop_engine()
 
+    async def _identify(self) -> None:
+        """Publish what is served; digests of gigabytes must not delay the first request."""
+        await self._model.wait_loaded()
+        digests = await asyncio.to_thread(digest_model, self._config.model_dir, self._signalled)
+        if digests is not None:
+            self._metrics.build_info.labels(
+                version=SERVER_VERSION,
+                model=self._model.name,
+                model_digest=digests.model,
+                defaults_digest=digests.defaults,
+                revision=self._config.revision,
+            ).set(1)
+
     async def _announce(self, grpc_port: int) -> None:
         await self._model.wait_loaded()
         http_port = self._listener.getsockname()[1]
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = self._config.host
+        host = f"[{host}]" if ":" in host else host
         self._on_ready(Addresses(f"http://{host}:{http_port}", f"{host}:{grpc_port}"))
 
 
@@ -124,8 +161,13 @@ class _UvicornServer(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise SettingRefused(
             f"http_port is {port}, which cannot be listened on at {host}: {error.strerror}"
         ) from None
+    # Connections inherit it; asyncio sets it on none that come from a socket made like this one,
+    # and an answer's body, or a stream's next token, would wait 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return listener

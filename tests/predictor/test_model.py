@@ -6,20 +6,27 @@ from contextlib import asynccontextmanager
 
 import pytest
 from kserve import InferInput, InferRequest
+from prometheus_client import CollectorRegistry
 
 from predictor.config import DEMO_MODEL_DIR, EngineConfig, ServerConfig
 from predictor.engine.client import EngineClient
 from predictor.errors import InvalidRequest, Unavailable
 from predictor.generation import GenerationOptions, GenerationRequest, Message
+from predictor.metrics import Metrics
 from predictor.model import LanguageModel
 
 RunOnALoop = Callable[[Callable[[], Awaitable[None]]], None]
 
 
+def make_model(client: EngineClient) -> LanguageModel:
+    config = ServerConfig(model_dir=DEMO_MODEL_DIR)
+    return LanguageModel(config, client, Metrics(CollectorRegistry()), max_num_seqs=64)
+
+
 @asynccontextmanager
 async def loaded() -> AsyncIterator[LanguageModel]:
     client = EngineClient(EngineConfig(model_dir=DEMO_MODEL_DIR))
-    model = LanguageModel(ServerConfig(model_dir=DEMO_MODEL_DIR), client)
+    model = make_model(client)
     engine = asyncio.create_task(model.start_engine())
     try:
         await model.wait_loaded()
@@ -63,8 +70,8 @@ def test_a_model_is_ready_once_it_is_loaded_and_until_it_drains(run_on_a_loop: R
             accepted = await model.prepare(request)
             model.drain()
             assert not await model.healthy()
-            with pytest.raises(Unavailable, match="is stopping"):
-                await model.prepare(request)
+            with pytest.raises(Unavailable, match="is stopping"), model.admit():
+                pass
             assert (await model.complete(accepted)).answer == "12"
 
     run_on_a_loop(body)
@@ -73,10 +80,10 @@ def test_a_model_is_ready_once_it_is_loaded_and_until_it_drains(run_on_a_loop: R
 def test_a_model_that_still_loads_is_not_ready_and_says_so(run_on_a_loop: RunOnALoop) -> None:
     async def body() -> None:
         client = EngineClient(EngineConfig(model_dir=DEMO_MODEL_DIR))
-        model = LanguageModel(ServerConfig(model_dir=DEMO_MODEL_DIR), client)
+        model = make_model(client)
 
         assert not model.load()
-        with pytest.raises(Unavailable, match="is not ready"):
+        with pytest.raises(Unavailable, match="is loading"):
             await model(make_request("3*4="))
         client.close()
         await client.run()

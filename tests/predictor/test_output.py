@@ -7,7 +7,7 @@ import pytest
 from predictor.config import DEMO_MODEL_DIR
 from predictor.engine.sequence import FinishReason, SamplingParams, TokenLogprobs, TokenOutput
 from predictor.errors import GenerationFailed
-from predictor.generation import Delta, PreparedRequest
+from predictor.generation import Delta, PreparedRequest, TopToken
 from predictor.output import OutputReader
 from predictor.tokenizer import Tokenizer
 
@@ -198,7 +198,7 @@ def test_tokens_tell_reasoning_from_answer_and_carry_their_logprobs() -> None:
         ("</think>", True),
         ("2", False),
     ]
-    assert (tokens[0].logprob, tokens[0].top) == (-0.5, (("1", one, -0.5),))
+    assert (tokens[0].logprob, tokens[0].top) == (-0.5, (TopToken("1", one, -0.5, b"1"),))
 
 
 def test_output_that_is_not_finite_fails_the_generation() -> None:

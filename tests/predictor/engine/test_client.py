@@ -9,10 +9,12 @@ import pytest
 
 from predictor.config import DEMO_MODEL_DIR, EngineConfig
 from predictor.engine.client import EngineClient
-from predictor.engine.sequence import FinishReason, SamplingParams
+from predictor.engine.messages import EngineStats
+from predictor.engine.sequence import FinishReason, SamplingParams, TokenOutput
 from predictor.errors import ModelRefused, Unavailable
 
 RunOnALoop = Callable[[Callable[[], Awaitable[None]]], None]
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 GREEDY = SamplingParams(max_tokens=20, seed=0, temperature=0.0)
 ENDLESS = SamplingParams(max_tokens=2000, seed=0, temperature=0.0)
@@ -30,13 +32,17 @@ async def running(max_num_seqs: int = 8) -> AsyncIterator[EngineClient]:
         await run
 
 
-async def collect(client: EngineClient, params: SamplingParams) -> list[int | None]:
+async def collect_outputs(client: EngineClient, params: SamplingParams) -> list[TokenOutput]:
     outputs = []
     async with aclosing(client.generate([1, 2, 3], params)) as steps:
         async for step in steps:
             outputs += step
     assert outputs[-1].finish_reason is FinishReason.LENGTH
-    return [output.token_id for output in outputs]
+    return outputs
+
+
+async def collect(client: EngineClient, params: SamplingParams) -> list[int | None]:
+    return [output.token_id for output in await collect_outputs(client, params)]
 
 
 def test_generations_run_together_and_alike(run_on_a_loop: RunOnALoop) -> None:
@@ -67,6 +73,41 @@ def test_closed_and_cancelled_generations_make_room_for_others(run_on_a_loop: Ru
     run_on_a_loop(body)
 
 
+def test_stats_tell_what_runs_and_return_to_zeros_when_all_have_left(
+    run_on_a_loop: RunOnALoop,
+    until: Until,
+) -> None:
+    async def body() -> None:
+        async with running(max_num_seqs=1) as client:
+            assert client.stats == EngineStats()
+            generations = [client.generate([1, 2, 3], ENDLESS) for _ in range(2)]
+            # The second waits for the first, which goes on for long.
+            second = asyncio.ensure_future(anext(generations[1]))
+            while client.stats.num_waiting == 0:
+                await anext(generations[0])
+            assert (client.stats.num_waiting, client.stats.num_running) == (1, 1)
+            assert client.stats.num_used_blocks > 0
+
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
+            for generation in generations:
+                await generation.aclose()
+            await until(lambda: client.stats == EngineStats())
+
+    run_on_a_loop(body)
+
+
+def test_the_first_token_alone_tells_the_time_in_the_queue(run_on_a_loop: RunOnALoop) -> None:
+    async def body() -> None:
+        async with running() as client:
+            first, *rest = await collect_outputs(client, GREEDY)
+        assert first.queue_time_s is not None
+        assert 0 <= first.queue_time_s < 60
+        assert {output.queue_time_s for output in rest} == {None}
+
+    run_on_a_loop(body)
+
+
 def test_a_model_that_cannot_be_served_is_refused(
     tmp_path: Path, run_on_a_loop: RunOnALoop
 ) -> None:
@@ -78,6 +119,7 @@ def test_a_model_that_cannot_be_served_is_refused(
         client.close()
 
     run_on_a_loop(body)
+    assert client.num_restarts == 0
 
 
 def test_nothing_is_generated_before_the_engine_is_ready(run_on_a_loop: RunOnALoop) -> None:

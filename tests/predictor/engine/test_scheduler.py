@@ -81,7 +81,7 @@ def make_rig(num_blocks: int = 64, max_num_seqs: int = 8, max_num_batched_tokens
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=max_num_batched_tokens,
     )
-    return Rig(Engine(scheduler, runner.run), runner, scheduler)
+    return Rig(Engine(scheduler, runner.run, lambda: 0.0), runner, scheduler)
 
 
 def make_sequence(sequence_id: int, num_prompt_tokens: int = 5, max_tokens: int = 4) -> Sequence:
@@ -221,6 +221,7 @@ def test_a_sequence_whose_logits_are_not_finite_ends_alone() -> None:
     engine = Engine(
         scheduler,
         lambda batch: [Sample(None if c.sequence.id == 1 else 7) for c in batch.chunks],
+        lambda: 0.0,
     )
     engine.add(make_sequence(0, max_tokens=2))
     engine.add(make_sequence(1, max_tokens=2))
@@ -228,8 +229,8 @@ def test_a_sequence_whose_logits_are_not_finite_ends_alone() -> None:
     outputs = engine.step()
 
     assert outputs == [
-        TokenOutput(0, 7),
-        TokenOutput(1, None, FinishReason.NUMERIC_ERROR),
+        TokenOutput(0, 7, queue_time_s=0.0),
+        TokenOutput(1, None, FinishReason.NUMERIC_ERROR, queue_time_s=0.0),
     ]
     assert [s.id for s in scheduler.running] == [0]
 

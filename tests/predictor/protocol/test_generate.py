@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from predictor.config import Limits
 from predictor.engine.sequence import FinishReason
 from predictor.errors import InvalidRequest
 from predictor.generation import (
@@ -16,6 +17,7 @@ from predictor.generation import (
     GenerationRequest,
     Message,
     TokenInfo,
+    TopToken,
     Usage,
 )
 from predictor.protocol.generate import (
@@ -33,21 +35,25 @@ def body(**members):
     return orjson.dumps(members)
 
 
+def decode(raw):
+    return decode_generate(raw, Limits())
+
+
 def test_a_text_is_a_user_message():
-    assert decode_generate(body(text_input="2+2?")) == (
+    assert decode(body(text_input="2+2?")) == (
         GenerationRequest((Message("user", "2+2?"),), GenerationOptions()),
         False,
     )
 
 
 def test_messages_are_a_chat():
-    request, _ = decode_generate(body(messages=CHAT))
+    request, _ = decode(body(messages=CHAT))
     assert request.messages == (Message("user", SECRET),)
 
 
 def test_every_option_is_a_parameter_beside_details():
     parameters = {"details": True, "max_tokens": 5, "stop": ["a"], "logprobs": 2}
-    request, details = decode_generate(body(text_input="hi", parameters=parameters))
+    request, details = decode(body(text_input="hi", parameters=parameters))
     assert details is True
     assert request.options == GenerationOptions(max_tokens=5, stop=("a",), logprobs=2)
 
@@ -55,6 +61,7 @@ def test_every_option_is_a_parameter_beside_details():
 BAD = {
     "not JSON": (b"hi", "the body is not JSON"),
     "list": (b"[]", "the body is a list, must be an object"),
+    "key twice": (b'{"text_input":"SECRET-PROMPT","text_input":"a"}', "the key 'text_input' twice"),
     "neither": (b"{}", "the body holds neither of text_input and messages"),
     "both": (body(text_input=SECRET, messages=CHAT), "the body holds both of"),
     "unknown member": (body(prompt=SECRET), "unknown member 'prompt', known: text_input"),
@@ -83,14 +90,23 @@ BAD = {
 @pytest.mark.parametrize(("bad", "expected"), BAD.values(), ids=BAD.keys())
 def test_what_is_out_of_form_is_refused_without_the_prompt(bad, expected):
     with pytest.raises(InvalidRequest) as refusal:
-        decode_generate(bad)
+        decode(bad)
     assert expected in str(refusal.value)
     assert SECRET not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("max_json_depth", "expected"), [(3, r"stop\[0\] is 5"), (2, "than 2 levels")]
+)
+def test_the_depth_is_limited(max_json_depth, expected):
+    nested = body(text_input="a", parameters={"stop": [5]})
+    with pytest.raises(InvalidRequest, match=expected):
+        decode_generate(nested, Limits(max_json_depth=max_json_depth))
+
+
 TOKENS = (
-    TokenInfo(5, "4", False, False, -0.25, (("4", 5, -0.25),)),
-    TokenInfo(2, "<eos>", True, False),
+    TokenInfo(5, "4", False, False, b"4", -0.25, (TopToken("4", 5, -0.25, b"4"),)),
+    TokenInfo(2, "<eos>", True, False, b""),
 )
 USAGE = Usage(prompt_tokens=10, reasoning_tokens=3, completion_tokens=6)
 USAGE_JSON = {"prompt_tokens": 10, "reasoning_tokens": 3, "completion_tokens": 6}
@@ -204,5 +220,5 @@ BODIES = st.fixed_dictionaries(
 @given(BODIES.map(orjson.dumps) | st.binary(max_size=64))
 def test_any_body_is_decoded_or_refused(raw):
     with suppress(InvalidRequest):
-        request, _ = decode_generate(raw)
+        request, _ = decode(raw)
         assert request.messages

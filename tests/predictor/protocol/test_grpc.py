@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as kserve_pb2
 from kserve.protocol.infer_type import InferOutput, InferRequest, InferResponse
 
+from predictor.config import Limits
 from predictor.errors import InvalidRequest
 from predictor.protocol.grpc import CONTENTS, decode_grpc, encode_grpc
 from predictor.protocol.messages import ModelInferRequest
@@ -41,6 +42,10 @@ def prefixed(*elements):
     return b"".join(struct.pack("<I", len(element)) + element for element in elements)
 
 
+def decode(sent, **limits):
+    return decode_grpc(sent, Limits(**limits))
+
+
 TEXT = tensor("text_input", "BYTES", [1], bytes_contents=[SECRET.encode()])
 RAW_TEXT = raw_tensor("text_input", "BYTES", [1])
 
@@ -56,7 +61,7 @@ def test_a_message_of_kserve_s_client_becomes_kserve_s_request():
     )
     sent.parameters["max_tokens"].int64_param = 5
     sent.outputs.add(name="text_output")
-    request = decode_grpc(ModelInferRequest.FromString(sent.SerializeToString()))
+    request = decode(ModelInferRequest.FromString(sent.SerializeToString()))
     assert (request.id, request.model_name, request.model_version) == ("42", "r1", "1")
     assert request.parameters == {"max_tokens": 5}
     assert [output.name for output in request.request_outputs] == ["text_output"]
@@ -66,12 +71,12 @@ def test_a_message_of_kserve_s_client_becomes_kserve_s_request():
 
 
 def test_empty_strings_are_absent_members():
-    request = decode_grpc(message(TEXT))
+    request = decode(message(TEXT))
     assert (request.id, request.model_version) == (None, None)
 
 
 def test_a_parameter_has_the_type_of_its_choice():
-    request = decode_grpc(
+    request = decode(
         message(
             TEXT,
             parameters={
@@ -110,14 +115,13 @@ ELEMENTS = [
 
 @pytest.mark.parametrize(("datatype", "elements", "raw"), ELEMENTS)
 def test_typed_contents_are_read(datatype, elements, raw):
-    field, _ = CONTENTS[datatype]
-    request = decode_grpc(message(tensor("x", datatype, [2], **{field: elements})))
+    request = decode(message(tensor("x", datatype, [2], **{CONTENTS[datatype]: elements})))
     assert request.inputs[0].data == elements
 
 
 @pytest.mark.parametrize(("datatype", "elements", "raw"), ELEMENTS)
 def test_raw_contents_are_read(datatype, elements, raw):
-    request = decode_grpc(message(raw_tensor("x", datatype, [2, 1]), raw=[raw]))
+    request = decode(message(raw_tensor("x", datatype, [2, 1]), raw=[raw]))
     assert request.inputs[0].data == elements
 
 
@@ -125,7 +129,7 @@ def test_raw_contents_are_read(datatype, elements, raw):
 @settings(max_examples=300, derandomize=True)
 def test_an_fp32_keeps_its_value(value):
     sent = message(tensor("x", "FP32", [1], fp32_contents=[value]))
-    (read,) = decode_grpc(sent).inputs[0].data
+    (read,) = decode(sent).inputs[0].data
     assert struct.pack("<f", read) == struct.pack("<f", value)
 
 
@@ -176,16 +180,23 @@ BAD = {
         message(TEXT, raw=[prefixed(b"a")]),
         "input 'text_input' has contents, must have none beside raw_input_contents",
     ),
-    "raw empty": (message(RAW_TEXT, raw=[b""]), "raw contents end before element 0"),
-    "raw cut prefix": (message(RAW_TEXT, raw=[b"\x01\x00"]), "raw contents end before element 0"),
+    "raw empty": (message(RAW_TEXT, raw=[b""]), "so 1 elements, but holds 0"),
+    "raw cut prefix": (
+        message(RAW_TEXT, raw=[b"\x01\x00"]),
+        "raw contents end within the length of element 0",
+    ),
     "raw lying": (
         message(RAW_TEXT, raw=[b"\xff\xff\xff\xffSECRET-PROMPT"]),
         "element 0 is said to be 4294967295 bytes long, but 13 are left",
     ),
-    "raw trailing": (message(RAW_TEXT, raw=[prefixed(b"a") + b"zz"]), "2 bytes after element 0"),
+    "raw trailing": (
+        message(RAW_TEXT, raw=[prefixed(b"a") + b"zz"]),
+        "raw contents end within the length of element 1",
+    ),
+    "raw many": (message(RAW_TEXT, raw=[prefixed(*[b""] * 9)]), "so 1 elements, but holds more"),
     "raw misaligned": (
         message(raw_tensor("x", "INT32", [2]), raw=[b"1234567"]),
-        "input 'x': raw contents are 7 bytes long, must be 8",
+        "input 'x': raw contents are 7 bytes long, must be a multiple of 4",
     ),
     "raw bool": (message(raw_tensor("x", "BOOL", [1]), raw=[b"\x02"]), "must be bytes 0 or 1"),
     "unset parameter": (
@@ -210,10 +221,60 @@ BAD = {
 @pytest.mark.parametrize(("bad", "expected"), BAD.values(), ids=BAD.keys())
 def test_a_malformed_message_is_refused_in_one_short_sentence(bad, expected):
     with pytest.raises(InvalidRequest) as refusal:
-        decode_grpc(bad)
+        decode(bad)
     assert expected in str(refusal.value)
     assert SECRET not in str(refusal.value)
     assert len(str(refusal.value)) < 500
+
+
+TWO_ROWS = tensor("x", "BYTES", [2], bytes_contents=[b"a"] * 2)
+
+
+def test_as_many_rows_and_characters_as_the_limits_say_are_taken():
+    request = decode(message(TWO_ROWS, id="äöü"), max_rows=2, max_id_length=3)
+    assert (request.id, request.inputs[0].shape) == ("äöü", [2])
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"max_rows": 1}, "input 'x' has shape [2], must be [n] or [n,1] with n from 1 to 1"),
+        ({"max_id_length": 2}, "id has 3 characters, must have at most 2"),
+    ],
+    ids=["rows", "id"],
+)
+def test_more_than_a_limit_says_is_refused(limits, expected):
+    with pytest.raises(InvalidRequest) as refusal:
+        decode(message(TWO_ROWS, id="äöü"), **limits)
+    assert str(refusal.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("spelled", "expected"),
+    [
+        (
+            message(TEXT, parameters={"binary_data_output": {"bool_param": True}}),
+            "unknown parameter 'binary_data_output'",
+        ),
+        (
+            message({**TEXT, "parameters": {"binary_data_size": {"int64_param": 17}}}),
+            "input text_input has unknown parameter 'binary_data_size', must be left out",
+        ),
+        (
+            message(
+                TEXT,
+                outputs=[
+                    {"name": "text_output", "parameters": {"binary_data": {"bool_param": True}}}
+                ],
+            ),
+            "output text_output has unknown parameter 'binary_data', must be left out",
+        ),
+    ],
+    ids=["request", "input", "output"],
+)
+def test_the_parameters_of_rest_s_binary_data_are_unknown(spelled, expected):
+    with pytest.raises(InvalidRequest, match=expected):
+        decode_infer(decode(spelled))
 
 
 RESPONSE = InferResponse(
@@ -295,6 +356,6 @@ MESSAGES = st.builds(
 @given(MESSAGES)
 def test_any_message_is_decoded_or_refused(sent):
     with suppress(InvalidRequest):
-        request = decode_grpc(sent)
+        request = decode(sent)
         assert isinstance(request, InferRequest)
         assert decode_infer(request)

@@ -8,7 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kserve.protocol.infer_type import InferOutput, InferRequest, InferResponse
 
+from predictor.config import Limits
 from predictor.errors import InvalidRequest
+from predictor.protocol.binary import BinaryOutputs
 from predictor.protocol.rest import dump_infer_response, parse_infer_body
 from predictor.protocol.v2 import decode_infer
 
@@ -20,6 +22,10 @@ def body(**members):
     return orjson.dumps({"inputs": [TENSOR], **members})
 
 
+def parse(raw, **limits):
+    return parse_infer_body(raw, "r1", Limits(**limits)).request
+
+
 def with_tensor(**members):
     return body(inputs=[{**TENSOR, **members}])
 
@@ -29,14 +35,13 @@ def without(name):
 
 
 def test_a_body_becomes_kserve_s_request():
-    request = parse_infer_body(
+    request = parse(
         body(
             id="42",
             model_name="r1",
             parameters={"temperature": 0.6, "stop": ["a"], "raw": True},
             outputs=[{"name": "text_output"}, {"name": "finish_reason", "parameters": {}}],
-        ),
-        "r1",
+        )
     )
     assert (request.id, request.model_name) == ("42", "r1")
     assert request.parameters == {"temperature": 0.6, "stop": ["a"], "raw": True}
@@ -46,17 +51,28 @@ def test_a_body_becomes_kserve_s_request():
     assert tensor.data == [SECRET]
 
 
-def test_an_absent_id_stays_absent():
-    assert parse_infer_body(body(), "r1").id is None
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [({}, None), ({"id": ""}, ""), ({"id": ' a"\n\x00é😀'}, ' a"\n\x00é😀')],
+    ids=["absent", "empty", "odd"],
+)
+def test_an_id_is_kept_as_it_is(members, expected):
+    assert parse(body(**members)).id == expected
+
+
+@pytest.mark.parametrize("request_id", ["", ' a"\n\x00é😀'], ids=["empty", "odd"])
+def test_an_id_is_sent_as_it_is(request_id):
+    sent, _ = dump_infer_response(InferResponse(request_id, "r1", []), BinaryOutputs())
+    assert orjson.loads(sent)["id"] == request_id
 
 
 def test_an_empty_list_of_outputs_asks_for_all():
-    assert parse_infer_body(body(outputs=[]), "r1").request_outputs == []
+    assert parse(body(outputs=[])).request_outputs == []
 
 
 @pytest.mark.parametrize("data", [["a", "b"], [["a"], ["b"]]], ids=["flat", "nested"])
 def test_a_column_comes_flat_or_nested(data):
-    request = parse_infer_body(with_tensor(shape=[2, 1], data=data), "r1")
+    request = parse(with_tensor(shape=[2, 1], data=data))
     assert request.inputs[0].data == ["a", "b"]
 
 
@@ -69,7 +85,7 @@ BAD = {
     "1e999": (b'{"parameters":{"top_p":1e999}}', "the body is not JSON: number is infinity"),
     "byte order mark": (b"\xef\xbb\xbf{}", "the body is not JSON"),
     "deep": (b'{"id":' + b"[" * 64 + b"]" * 64 + b"}", "the body is nested deeper than 64 levels"),
-    "very deep": (b"[" * 100_000, "the body is not JSON: depth limit exceeded"),
+    "very deep": (b"[" * 50_000, "the body is not JSON: depth limit exceeded"),
     "list": (b"[]", "the body is a list, must be an object"),
     "null": (b"null", "the body is null, must be an object"),
     "no inputs": (b"{}", "the body has no inputs"),
@@ -85,19 +101,34 @@ BAD = {
     "list parameters": (body(parameters=[]), "parameters is a list, must be an object"),
     "inputs object": (body(inputs={}), "inputs is an object, must be a list"),
     "inputs text": (body(inputs=SECRET), "inputs is a string, must be a list"),
-    "bomb": (body(inputs=[{}] * 300_000), "inputs has 300000 entries, must have at most 64"),
+    "many inputs": (body(inputs=[{}] * 65), "inputs has 65 entries, must have at most 64"),
+    "many outputs": (body(outputs=[{}] * 65), "outputs has 65 entries, must have at most 64"),
+    "many parameters": (
+        body(parameters={str(index): 1 for index in range(65)}),
+        "parameters has 65 entries, must have at most 64",
+    ),
+    "bomb": (body(inputs=[{}] * 300_000), "the body holds over 100000 JSON values"),
+    "key twice": (
+        b'{"inputs":[{"name":"seed","data":[1],"data":[2]}]}',
+        "the body has the key 'data' twice",
+    ),
     "input text": (body(inputs=[SECRET]), "inputs[0] is a string, must be an object"),
     "input null": (body(inputs=[None]), "inputs[0] is null, must be an object"),
     "no name": (without("name"), "inputs[0] has no name"),
     "no shape": (without("shape"), "inputs[0] has no shape"),
     "no datatype": (without("datatype"), "inputs[0] has no datatype"),
-    "no data": (without("data"), "inputs[0] has no data"),
+    "no data": (without("data"), "'text_input' has neither of data and binary"),
     "null data": (with_tensor(data=None), "inputs[0]: data is null"),
     "input member": (with_tensor(dtype="BYTES"), "inputs[0] has unknown member 'dtype'"),
     "number name": (with_tensor(name=3), "inputs[0]: name is a number, must be a string"),
     "shape number": (with_tensor(shape=1), "input 'text_input': shape is a number"),
     "shape floats": (with_tensor(shape=[1.0]), "entries that are no integers, must be [n]"),
     "empty shape": (with_tensor(shape=[]), "input 'text_input' has shape [], must be [n]"),
+    "shape beyond 64 bits": (with_tensor(shape=[2**63]), "has shape [9223372036854775808], must"),
+    "shape far beyond": (
+        b'{"inputs":[{"name":"seed","datatype":"INT8","shape":[1%s]}]}' % (b"0" * 30),
+        "has shape with entries that are no integers",
+    ),
     "shape product": (with_tensor(shape=[2]), "has shape [2], so 2 elements, but holds 1"),
     "data text": (with_tensor(data=SECRET), "input 'text_input': data is a string"),
     "ragged": (with_tensor(shape=[2, 1], data=[["a"], "b"]), "data[1] must be a list of 1"),
@@ -118,31 +149,58 @@ BAD = {
 @pytest.mark.parametrize(("bad", "expected"), BAD.values(), ids=BAD.keys())
 def test_a_malformed_body_is_refused_in_one_short_sentence(bad, expected):
     with pytest.raises(InvalidRequest) as refusal:
-        parse_infer_body(bad, "r1")
+        parse(bad)
     message = str(refusal.value)
     assert expected in message
     assert SECRET not in message
     assert len(message) < 500
 
 
+def test_as_many_rows_and_characters_as_the_limits_say_are_taken():
+    request = parse(
+        body(id="äöü", inputs=[{**TENSOR, "shape": [2], "data": ["a", "b"]}]),
+        max_rows=2,
+        max_id_length=3,
+        max_json_depth=4,
+    )
+    assert (request.id, request.inputs[0].data) == ("äöü", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"max_rows": 1}, "'text_input' has shape [2], must be [n] or [n,1] with n from 1 to 1"),
+        ({"max_id_length": 2}, "id has 3 characters, must have at most 2"),
+        ({"max_json_depth": 3}, "the body is nested deeper than 3 levels"),
+    ],
+    ids=["rows", "id", "depth"],
+)
+def test_more_than_a_limit_says_is_refused(limits, expected):
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(body(id="äöü", inputs=[{**TENSOR, "shape": [2], "data": ["a", "b"]}]), **limits)
+    assert expected in str(refusal.value)
+
+
 def test_64_levels_are_not_too_deep():
     with pytest.raises(InvalidRequest, match="id is a list"):
-        parse_infer_body(b'{"inputs":[],"id":' + b"[" * 63 + b"]" * 63 + b"}", "r1")
+        parse(b'{"inputs":[],"id":' + b"[" * 63 + b"]" * 63 + b"}")
 
 
 def test_brackets_within_a_text_are_no_levels():
-    request = parse_infer_body(with_tensor(data=["[" * 1000]), "r1")
+    request = parse(with_tensor(data=["[" * 1000]))
     assert decode_infer(request)[0].messages[0].content == "[" * 1000
 
 
 def test_a_response_is_the_protocol_s_json():
     outputs = [
-        InferOutput("text_output", [2], "BYTES", ["a", b"zw\xc3\xb6lf"]),
+        InferOutput("text_output", [2], "BYTES", ["a", "zwölf"]),
         InferOutput("prompt_tokens", [2], "INT32", [1, 2]),
     ]
     parameters = {"triton_final_response": True}
     response = InferResponse("id-1", "r1", outputs, "1", parameters=parameters)
-    assert orjson.loads(dump_infer_response(response)) == {
+    sent, json_length = dump_infer_response(response, BinaryOutputs())
+    assert json_length is None
+    assert orjson.loads(sent) == {
         "model_name": "r1",
         "model_version": "1",
         "id": "id-1",
@@ -155,7 +213,7 @@ def test_a_response_is_the_protocol_s_json():
 
 
 def test_a_response_has_no_nulls():
-    dumped = dump_infer_response(InferResponse(None, "r1", [], None))
+    dumped, _ = dump_infer_response(InferResponse(None, "r1", [], None), BinaryOutputs())
     assert orjson.loads(dumped) == {"model_name": "r1", "outputs": []}
 
 
@@ -164,7 +222,7 @@ def test_a_response_has_no_nulls():
 @example(b"[" * 2000)
 def test_any_bytes_are_parsed_or_refused(raw):
     with suppress(InvalidRequest):
-        assert isinstance(parse_infer_body(raw, "r1"), InferRequest)
+        assert isinstance(parse(raw), InferRequest)
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
@@ -201,4 +259,4 @@ BODIES = st.fixed_dictionaries(
 @given(BODIES)
 def test_any_json_is_decoded_or_refused(members):
     with suppress(InvalidRequest):
-        assert decode_infer(parse_infer_body(orjson.dumps(members), "r1"))
+        assert decode_infer(parse(orjson.dumps(members)))

@@ -5,7 +5,7 @@ import pytest
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput
 
 from predictor.engine.sequence import FinishReason
-from predictor.generation import Completion, Delta, TokenInfo, Usage
+from predictor.generation import Completion, Delta, TokenInfo, TopToken, Usage
 from predictor.protocol.v2 import OUTPUT_TENSORS, encode_infer, encode_stream_delta
 
 
@@ -28,8 +28,16 @@ def test_a_tensor_s_metadata_is_the_protocol_s():
 
 
 TOKENS = (
-    TokenInfo(5, "4", False, False, -0.25, (("4", 5, -0.25), ("5", 6, -1.5))),
-    TokenInfo(2, "<eos>", True, False, -0.5, ()),
+    TokenInfo(
+        5,
+        "4",
+        False,
+        False,
+        b"4",
+        -0.25,
+        (TopToken("4", 5, -0.25, b"4"), TopToken("5", 6, -1.5, b"5")),
+    ),
+    TokenInfo(2, "<eos>", True, False, b"", -0.5, ()),
 )
 USAGE = Usage(prompt_tokens=10, reasoning_tokens=3, completion_tokens=6)
 DONE = Completion("4", "2 and 2", TOKENS, FinishReason.EOS_TOKEN, USAGE)

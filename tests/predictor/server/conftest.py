@@ -1,11 +1,13 @@
 """A real predictor on the embedded model, in its own processes, on free loopback ports."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -65,11 +67,15 @@ class Predictor:
         return match.group(1)
 
 
-def start_predictor(*flags: str) -> Predictor:
+def start_predictor(*flags: str, **environment: str) -> Predictor:
     """Start a predictor and wait until it is ready or has ended."""
     command = [sys.executable, "-m", "predictor", "--http-port=0", "--grpc-port=0"]
     process = subprocess.Popen(
-        [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | environment,
     )
     predictor = Predictor(process)
     predictor.reader.start()
@@ -82,7 +88,7 @@ def start_predictor(*flags: str) -> Predictor:
 @pytest.fixture(scope="session")
 def predictor() -> Iterator[Predictor]:
     """One predictor for every test that does not stop it."""
-    started = start_predictor("--model-dir=demo")
+    started = start_predictor("--model-dir=demo", K_REVISION="r1-predictor-00007")
     yield started
     status = started.stop()
     started.reader.join(STOP_TIMEOUT_S)
@@ -92,10 +98,23 @@ def predictor() -> Iterator[Predictor]:
 @pytest.fixture
 def start() -> Iterator[Callable[..., Predictor]]:
     """Start predictors of one's own; what still runs at the end of the test is killed."""
+    with own_predictors() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_start() -> Iterator[Callable[..., Predictor]]:
+    """The same for a module's own."""
+    with own_predictors() as start:
+        yield start
+
+
+@contextmanager
+def own_predictors() -> Iterator[Callable[..., Predictor]]:
     started: list[Predictor] = []
 
-    def start(*flags: str) -> Predictor:
-        started.append(start_predictor(*flags))
+    def start(*flags: str, **environment: str) -> Predictor:
+        started.append(start_predictor(*flags, **environment))
         return started[-1]
 
     yield start

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from typer.main import get_command
 
 from predictor.__main__ import cli
@@ -38,6 +40,7 @@ def test_an_example_prints_what_the_readme_says(
     predictor: Any, language: str, code: str, printed: str
 ) -> None:
     code = code.replace("http://127.0.0.1:8080", predictor.url)
+    code = code.replace("127.0.0.1:8080", predictor.url.removeprefix("http://"))
     code = code.replace("127.0.0.1:8081", predictor.grpc_address)
     command = ["sh", "-c", code] if language == "sh" else [sys.executable, "-c", code]
 
@@ -58,8 +61,8 @@ def normalize(printed: str) -> Any:
         return printed.strip()
 
 
-def test_there_are_examples_for_rest_grpc_streams_and_mistakes() -> None:
-    assert len(EXAMPLES) == 5
+def test_there_are_examples_for_every_protocol_and_for_mistakes() -> None:
+    assert len(EXAMPLES) == 7
 
 
 def test_the_configuration_table_lists_every_flag_with_its_default() -> None:
@@ -71,6 +74,27 @@ def test_the_configuration_table_lists_every_flag_with_its_default() -> None:
         if option.opts[0] != "--help"
     }
     assert table == flags
+
+
+def test_the_metrics_table_lists_every_metric_with_its_type_and_labels(predictor: Any) -> None:
+    httpx.post(f"{predictor.url}/v2/models/r1/generate", json={"text_input": "3*4="}, timeout=60)
+    page = httpx.get(f"{predictor.url}/metrics").text
+    served = {}
+    for family in text_string_to_metric_families(page):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        served[name] = (family.type, labels)
+
+    table = {
+        cells[0].strip("| `"): (cells[1], set(re.findall(r"`(\w+)`", cells[2])))
+        for cells in rows("metric")
+    }
+    ours = {name for name in served if name.startswith(("r1_", "gen_ai_"))}
+    assert table.keys() == ours
+    # What has counted nothing yet shows no labels.
+    shown = {name for name in ours if served[name][1] or not table[name][1]}
+    assert len(shown) > 15
+    assert {name: table[name] for name in shown} == {name: served[name] for name in shown}
 
 
 def test_the_contract_tables_list_every_tensor() -> None:

@@ -100,35 +100,6 @@ def test_a_bad_request_for_a_stream_is_an_error_and_no_stream(rest: httpx.Client
     assert "top_p is 2" in response.json()["error"]
 
 
-def test_a_grpc_stream_answers_all_its_requests_and_marks_the_last_responses(
-    rpc: Callable[..., Any],
-) -> None:
-    responses = rpc("ModelStreamInfer", stream_request("3*4=", "a"), stream_request(QUESTION, "b"))
-
-    assert not any(response.error_message for response in responses)
-    for request_id, answer in (("a", "12"), ("b", "495")):
-        own = [r.infer_response for r in responses if r.infer_response.id == request_id]
-        assert "".join(text_of(response, "text_output") for response in own) == answer
-        is_final = [r.parameters["triton_final_response"].bool_param for r in own]
-        assert is_final == [False] * (len(own) - 1) + [True]
-        texts = [text_of(r, "text_output") + text_of(r, "reasoning_output") for r in own[:-1]]
-        assert all(texts)
-        assert text_of(own[-1], "finish_reason") == "stop"
-
-
-def test_a_bad_request_in_a_grpc_stream_spares_the_others(rpc: Callable[..., Any]) -> None:
-    responses = rpc(
-        "ModelStreamInfer",
-        stream_request("", "bad"),
-        stream_request("3*4=", "good"),
-    )
-
-    errors = [r for r in responses if r.error_message]
-    assert [r.infer_response.id for r in errors] == ["bad"]
-    assert "row 0" in errors[0].error_message
-    assert responses[-1].infer_response.id == "good"
-
-
 def test_questions_are_answered_and_streamed_while_a_long_generation_runs(
     rest: httpx.Client, rpc: Callable[..., Any], predictor: Any
 ) -> None:
@@ -154,24 +125,6 @@ def test_questions_are_answered_and_streamed_while_a_long_generation_runs(
     assert text_of(unary, "text_output") == "495"
     assert "".join(text_of(r.infer_response, "text_output") for r in streamed) == "495"
     long_generation.join()
-
-
-def test_bytes_that_are_no_message_are_refused_and_spare_the_others(predictor: Any) -> None:
-    good = stream_request("3*4=", "good").SerializeToString()
-    with grpc.insecure_channel(predictor.grpc_address) as channel:
-        raw_stream = channel.stream_stream(
-            f"/{messages.SERVICE}/ModelStreamInfer",
-            response_deserializer=messages.ModelStreamInferResponse.FromString,
-        )
-        responses = list(raw_stream(iter([b"\xff\xff\xff\xff", good]), timeout=30))
-        with pytest.raises(grpc.RpcError) as caught:
-            channel.unary_unary(f"/{messages.SERVICE}/ModelInfer")(b"\xff\xff", timeout=30)
-
-    assert [r.error_message for r in responses if r.error_message] == [
-        "the request is no ModelInferRequest message"
-    ]
-    assert responses[-1].infer_response.id == "good"
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 class TestClientsThatLeave:

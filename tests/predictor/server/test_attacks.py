@@ -1,0 +1,234 @@
+"""Hostile clients: liveness stays quick, memory small, and neighbours are served meanwhile."""
+
+import json
+import math
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.predictor.server.gauges import wait_until
+
+MIB = 2**20
+MAX_P99_S = 0.2
+MAX_GROWTH_BYTES = 50 * MIB
+# Address space beyond what a warm server has: arenas of threads count in full.
+HEADROOM_BYTES = 1024 * MIB
+
+
+@pytest.fixture(scope="module")
+def victim(module_start: Callable[..., Any]) -> Any:
+    """A warm predictor that may not grow without end, with a short patience for its readers."""
+    predictor = module_start("--model-dir=demo", "--write-timeout-s=2")
+    for _ in range(3):
+        ask(predictor.url)
+    limit = memory_bytes(predictor, "VmSize") + HEADROOM_BYTES
+    resource.prlimit(predictor.process.pid, resource.RLIMIT_AS, (limit, limit))
+    return predictor
+
+
+def ask(url: str) -> str:
+    body = {"text_input": "3*4=", "parameters": {"temperature": 0, "enable_thinking": False}}
+    answer = httpx.post(f"{url}/v2/models/r1/generate", json=body, timeout=60)
+    return answer.raise_for_status().json()["text_output"]
+
+
+def memory_bytes(predictor: Any, name: str) -> int:
+    status = Path(f"/proc/{predictor.process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024
+
+
+@dataclass
+class Watch:
+    """Liveness probes, up to twenty a second on connections of their own, and peak memory."""
+
+    latencies_s: list[float] = field(default_factory=list)
+    growth_bytes: int = 0
+
+    @property
+    def p99_s(self) -> float:
+        return sorted(self.latencies_s)[math.ceil(0.99 * len(self.latencies_s)) - 1]
+
+
+@contextmanager
+def watched(predictor: Any) -> Iterator[Watch]:
+    watch, is_over = Watch(), threading.Event()
+    # 5: the peak is now.
+    Path(f"/proc/{predictor.process.pid}/clear_refs").write_text("5")
+    before = memory_bytes(predictor, "VmRSS")
+
+    def probe() -> None:
+        while True:
+            started = time.monotonic()
+            with closing(HTTPConnection(predictor.url.removeprefix("http://"), timeout=60)) as live:
+                live.request("GET", "/v2/health/live")
+                assert live.getresponse().status == 200
+            watch.latencies_s.append(time.monotonic() - started)
+            if is_over.wait(0.05):
+                return
+
+    prober = threading.Thread(target=probe)
+    prober.start()
+    try:
+        yield watch
+    finally:
+        is_over.set()
+        prober.join()
+        watch.growth_bytes = memory_bytes(predictor, "VmHWM") - before
+
+
+def check(watch: Watch) -> None:
+    assert watch.p99_s < MAX_P99_S, sorted(watch.latencies_s)[-5:]
+    assert watch.growth_bytes < MAX_GROWTH_BYTES
+
+
+def bomb(num_bytes: int, entry: str) -> bytes:
+    entries = ",".join([entry] * (num_bytes // (len(entry) + 1)))
+    return f'{{"inputs":[{entries}]}}'.encode()
+
+
+BOMBS = {
+    "0.03 MB of inputs": (bomb(30_000, "{}"), 400),
+    "0.3 MB of inputs": (bomb(300_000, "{}"), 400),
+    "0.9 MB of inputs": (bomb(900_000, "{}"), 400),
+    "3.9 MB of inputs": (bomb(3_900_000, "{}"), 400),
+    "15 MB of inputs": (bomb(15_000_000, "{}"), 413),
+    "3.9 MB of lists": (bomb(3_900_000, "[]"), 400),
+    "3.9 MB of numbers": (bomb(3_900_000, "1"), 400),
+    "3.9 MB of one name": (bomb(3_900_000, '{"a":1,"a":1}'), 400),
+    "3.9 MB of escapes": (b'{"inputs":"' + b"\\u0061" * 650_000 + b'"}', 400),
+    "3.9 MB of quotes": (b'"' * 3_900_000, 400),
+    "3.9 MB of depth": (b"[" * 3_900_000, 400),
+    "100,000 null parameters": (
+        json.dumps({"inputs": [], "parameters": dict.fromkeys(map(str, range(100_000)))}).encode(),
+        400,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "status"), BOMBS.values(), ids=BOMBS.keys())
+def test_a_body_made_to_be_costly_costs_little(victim: Any, body: bytes, status: int) -> None:
+    url = f"{victim.url}/v2/models/r1"
+    headers = {"Content-Type": "application/json"}
+
+    with watched(victim) as watch, httpx.Client(headers=headers, timeout=60) as client:
+        answers = [
+            client.post(f"{url}/{route}", content=body)
+            for _ in range(3)
+            for route in ("infer", "generate")
+        ]
+
+    assert {answer.status_code for answer in answers} == {status}
+    assert all(len(answer.content) < 1000 for answer in answers)
+    check(watch)
+    assert ask(victim.url) == "12"
+
+
+@pytest.mark.parametrize("framing", ["Content-Length", "chunked"])
+def test_a_huge_body_is_refused_readably_and_never_held(victim: Any, framing: str) -> None:
+    num_bytes = 400 * MIB
+    header = "Transfer-Encoding: chunked"
+    part = b"%x\r\n" % MIB + b" " * MIB + b"\r\n"
+    if framing == "Content-Length":
+        header, part = f"Content-Length: {num_bytes}", b" " * MIB
+    head = f"POST /v2/models/r1/infer HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n"
+
+    with watched(victim) as watch, connect(victim) as connection:
+        connection.sendall(head.encode())
+        for _ in range(num_bytes // MIB):
+            connection.sendall(part)
+        status = connection.recv(64)
+
+    assert status.startswith(b"HTTP/1.1 413 ")
+    check(watch)
+
+
+def connect(predictor: Any) -> socket.socket:
+    host, _, port = predictor.url.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+HALF_HEAD = b"POST /v2/models/r1/infer HTTP/1.1\r\nHost: x\r\nX-Half"
+HALF_BODY = b'POST /v2/models/r1/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"inputs"'
+
+
+def test_900_connections_that_say_nothing_more_are_closed_within_10_s(victim: Any) -> None:
+    with watched(victim) as watch, ExitStack() as held:
+        silent = []
+        for start in (b"", HALF_HEAD, HALF_BODY) * 300:
+            connection = held.enter_context(connect(victim))
+            connection.sendall(start)
+            silent.append(connection)
+        opened = time.monotonic()
+        answers = [ask(victim.url)]
+        for connection in silent:
+            connection.settimeout(20)
+            while connection.recv(4096):
+                pass
+        elapsed_s = time.monotonic() - opened
+        answers.append(ask(victim.url))
+
+    assert answers == ["12", "12"]
+    assert elapsed_s < 11
+    check(watch)
+
+
+def test_readers_that_stop_reading_lose_their_places(victim: Any) -> None:
+    options = {"ignore_eos": True, "max_tokens": 2000, "logprobs": 20, "details": True}
+    body = json.dumps({"text_input": "hello", "parameters": options})
+    head = f"Host: x\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    request = f"POST /v2/models/r1/generate_stream HTTP/1.1\r\n{head}".encode()
+
+    with watched(victim) as watch, ExitStack() as held:
+        for _ in range(16):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            held.enter_context(closing(connection))
+            host, _, port = victim.url.removeprefix("http://").partition(":")
+            connection.connect((host, int(port)))
+            connection.sendall(request)
+        wait_until(lambda: gauge(victim, "r1_requests_in_flight") >= 17)
+        wait_until(lambda: gauge(victim, "r1_requests_in_flight") <= 1)
+        wait_until(lambda: gauge(victim, "r1_kv_blocks_used") == 0)
+
+    check(watch)
+
+
+def gauge(predictor: Any, name: str) -> float:
+    lines = httpx.get(f"{predictor.url}/metrics", timeout=60).text.splitlines()
+    return sum(
+        float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param("X-Long: " + "a" * 33_000, id="33 kB in one"),
+        pytest.param("X-Long: " + "a" * 50_000_000, id="50 MB in one"),
+        pytest.param("\r\n".join(f"X-{n}: a" for n in range(101)), id="101"),
+        pytest.param("\r\n".join(f"X-{n}: a" for n in range(100_000)), id="100,000"),
+    ],
+)
+def test_too_much_of_a_head_is_a_431(victim: Any, headers: str) -> None:
+    request = f"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode()
+
+    with watched(victim) as watch, connect(victim) as connection:
+        # The server need not read all of it before it answers.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
+        answer = connection.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'{"error":' in answer
+    check(watch)
