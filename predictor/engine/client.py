@@ -258,7 +258,8 @@ class EngineClient:
 
     def _fail_streams(self, error: PredictorError) -> None:
         for stream in self._streams.values():
-            stream.put_nowait(error)
+            # Each its own: the traceback of a raised one holds whatever its request held.
+            stream.put_nowait(type(error)(str(error)))
         self._streams.clear()
 
 

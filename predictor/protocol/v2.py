@@ -75,6 +75,8 @@ def decode_infer(request: InferRequest) -> list[GenerationRequest]:
     requested_outputs(request)
     parameters = dict(request.parameters or {})
     shared = parse_options(parameters)
+    # Lists that came as text, which may be as long as a body, are read once and not once a row.
+    shared_values = shared.model_dump(exclude_unset=True)
     for name in inputs:
         if name in parameters:
             raise InvalidRequest(f"{name} is both an input and a parameter, must be one of them")
@@ -83,7 +85,7 @@ def decode_infer(request: InferRequest) -> list[GenerationRequest]:
     for index in range(num_rows):
         try:
             given = {tensor.name: _read_option(tensor, index) for tensor in columns}
-            options = parse_options({**parameters, **given}) if given else shared
+            options = parse_options({**shared_values, **given}) if given else shared
             rows.append(_read_prompt(prompt, index, options))
         except InvalidRequest as error:
             raise InvalidRequest(f"row {index}: {error}") from None

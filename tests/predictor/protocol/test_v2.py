@@ -1,5 +1,7 @@
 """The tensors of a request, apart from any wire."""
 
+import time
+
 import orjson
 import pytest
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput
@@ -259,3 +261,16 @@ def test_an_output_s_unknown_parameter_is_refused():
     asked.request_outputs = [RequestedOutput("text_output", {"classification": 2})]
     with pytest.raises(InvalidRequest, match="output text_output has unknown parameter 'classif"):
         decode_infer(asked)
+
+
+def test_a_long_list_for_all_rows_is_read_once_and_not_once_a_row():
+    stop = "[" + " " * 1_000_000 + '"a"]'
+    seeds = tensor("seed", "INT64", list(range(1024)))
+    asked = request(texts(*["a"] * 1024), seeds, parameters={"stop": stop})
+    started_s = time.process_time()
+
+    rows = decode_infer(asked)
+
+    assert {row.options.stop for row in rows} == {("a",)}
+    # It took 3 s where every row read it.
+    assert time.process_time() - started_s < 1
