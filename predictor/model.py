@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ from predictor.generation import (
     GenerationRequest,
     PreparedRequest,
 )
+from predictor.lanes import Lanes, size_of
 from predictor.metrics import Metrics
 from predictor.output import OutputReader
 from predictor.prepare import Preparer, build_preparer
@@ -44,6 +46,9 @@ from predictor.timing import SequenceTimer
 from predictor.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
+
+# Rows of a batch that start before others of the loop have their turn.
+MAX_STARTED: Final = 32
 
 Steps = AsyncGenerator[list[TokenOutput], None]
 
@@ -84,6 +89,7 @@ class LanguageModel(Model):
         self._request_timeout_s = config.limits.request_timeout_s
         # Sequences that may run, and behind them those that may wait.
         self._admission = Admission(max_num_seqs + config.limits.max_waiting)
+        self._lanes = Lanes()
         self._loaded = asyncio.Event()
         self._preparer: Preparer | None = None
         self._is_stopping = False
@@ -150,11 +156,20 @@ class LanguageModel(Model):
     def admit(self) -> Iterator[None]:
         """Give a request its place; raises Unavailable when there is none or the model not ready.
 
-        A request of several rows takes one place to come in, and then one a row.
+        A request of several rows takes one place to come in, and then one a row: ``extend``.
         """
         self.check_ready()
-        with self._admission.admit(self._client.num_streams):
+        with self._admission.admit():
             yield
+
+    def extend(self, num_rows: int) -> AbstractContextManager[None]:
+        """Give an admitted request places for all its rows; raises Unavailable."""
+        return self._admission.extend(num_rows)
+
+    def check_room(self) -> None:
+        """Raise Unavailable unless a request would be admitted now."""
+        self.check_ready()
+        self._admission.check_room()
 
     async def wait_idle(self) -> None:
         """Return once no admitted request is under way."""
@@ -192,8 +207,8 @@ class LanguageModel(Model):
         """Return the rows in tokens; raises InvalidRequest, naming the row at fault."""
         arrived_at_s = asyncio.get_running_loop().time()
         preparer = self._get_preparer()
-        # Not on the loop: a thousand rows take a while.
-        rows = await asyncio.to_thread(lambda: preparer.prepare_rows(decode_infer(payload)))
+        size = sum(size_of(tensor.data) for tensor in payload.inputs)
+        rows = await self._lanes.run(size, lambda: preparer.prepare_rows(decode_infer(payload)))
         return InferBatch(payload, [replace(row, arrived_at_s=arrived_at_s) for row in rows])
 
     async def predict(
@@ -203,12 +218,17 @@ class LanguageModel(Model):
         response_headers: dict[str, str] | None = None,
     ) -> InferResult:
         """Run every row at once; the first that fails ends the others."""
-        tasks = [asyncio.create_task(self.complete(row)) for row in payload.rows]
-        try:
-            return InferResult(payload.request, await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
+        with self.extend(len(payload.rows)):
+            tasks: list[asyncio.Task[Completion]] = []
+            try:
+                for row in payload.rows:
+                    tasks.append(asyncio.create_task(self.complete(row)))
+                    if len(tasks) % MAX_STARTED == 0:
+                        await asyncio.sleep(0)
+                return InferResult(payload.request, await asyncio.gather(*tasks))
+            finally:
+                for task in tasks:
+                    task.cancel()
 
     async def postprocess(
         self,
@@ -235,7 +255,8 @@ class LanguageModel(Model):
         Raises InvalidRequest, and Unavailable while the model is not ready.
         """
         arrived_at_s = asyncio.get_running_loop().time()
-        prepared = await asyncio.to_thread(self._get_preparer().prepare, request)
+        prepare = partial(self._get_preparer().prepare, request)
+        prepared = await self._lanes.run(size_of([m.content for m in request.messages]), prepare)
         return replace(prepared, arrived_at_s=arrived_at_s)
 
     async def stream(self, request: PreparedRequest) -> AsyncGenerator[Delta, None]:

@@ -45,6 +45,11 @@ class Tokenizer:
         self._chat_template = _chat_template(model_dir, settings)
         self.think_open_id = self._control_tokens.get(THINK_OPEN)
         self.think_close_id = self._control_tokens.get(THINK_CLOSE)
+        # The byte-level alphabet has one character for each byte.
+        self._max_token_bytes = max(
+            len(token.encode()) if token in self._control_tokens else len(token)
+            for token in self._backend.get_vocab()
+        )
         self._check_decoder(serialized)
         self._check_round_trip()
         self._check_chat_template()
@@ -52,6 +57,11 @@ class Tokenizer:
     @property
     def max_token_id(self) -> int:
         return max(self._backend.get_vocab().values())
+
+    @property
+    def max_token_bytes(self) -> int:
+        """The length in UTF-8 of the longest text that one token may stand for."""
+        return self._max_token_bytes
 
     @property
     def eos_token_id(self) -> int | None:

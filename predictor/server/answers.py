@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from http import HTTPStatus
 from typing import Protocol, TypeVar
 
@@ -58,10 +58,19 @@ class EventStream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            if scope["http_version"] == "1.0":
+                # RFC 9112, 6.1: its clients cannot read chunks.
+                refusal = error_answer(
+                    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP 1.0 has no streams, must be 1.1"
+                )
+                await refusal(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
         finally:
-            await self._events.aclose()
-            self.on_end()
+            try:
+                await self._events.aclose()
+            finally:
+                self.on_end()
 
 
 def observed(request: Request) -> Observed:
@@ -90,18 +99,28 @@ def guard(handler: Handler, write_error: WriteError = error_answer) -> Handler:
 
 
 def admitted(handler: Handler, model: LanguageModel) -> Handler:
-    """Return the handler of a generation, which holds its place until all is sent."""
+    """Return the handler of a generation, which is refused while there is no room.
+
+    It calls ``take_place`` once it has read the body, and holds it until all is sent: heads
+    without bodies must not fill the server.
+    """
 
     async def answer(request: Request) -> Response:
-        with ExitStack() as place:
-            place.enter_context(model.admit())
+        model.check_room()
+        with ExitStack() as places:
+            request.scope["places"] = places
             response = await handler(request)
             if isinstance(response, EventStream):
-                response.on_end = place.pop_all().close
+                response.on_end = places.pop_all().close
             return response
 
     answer.__name__ = handler.__name__
     return answer
+
+
+def take_place(request: Request, place: AbstractContextManager[None]) -> None:
+    """Hold a place of the model's until the request is answered; raises Unavailable."""
+    request.scope["places"].enter_context(place)
 
 
 async def while_connected(request: Request, work: Coroutine[object, object, T]) -> T:

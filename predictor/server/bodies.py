@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from starlette.requests import Request
 
 from predictor.config import Limits
-from predictor.errors import TooLarge, UnsupportedMediaType
+from predictor.errors import TooLarge, Unavailable, UnsupportedMediaType
 from predictor.protocol.wording import quote
 
 T = TypeVar("T")
@@ -18,6 +18,8 @@ JSON: Final = "application/json"
 BINARY: Final = "application/octet-stream"
 # Below this parsing takes less than handing it to another thread.
 MAX_BYTES_ON_LOOP: Final = 64 * 2**10
+# Of the largest size, held while they arrive.
+MAX_BODIES: Final = 64
 
 
 class Bodies:
@@ -25,13 +27,16 @@ class Bodies:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        # Of bodies that have begun to arrive.
+        self._num_bytes = 0
         # One thread: parsers hold the interpreter's lock, and two would starve the loop.
         self._parser = ThreadPoolExecutor(1, thread_name_prefix="parse")
 
     async def read(self, request: Request, *, allows_binary: bool = False) -> bytes:
         """Return the body.
 
-        Raises UnsupportedMediaType, TooLarge without reading the rest, and ClientDisconnect.
+        Raises UnsupportedMediaType, TooLarge without reading the rest, Unavailable when too much
+        arrives at once, and ClientDisconnect.
         """
         _check_media_type(request, allows_binary=allows_binary)
         limit = self._limits.max_body_bytes
@@ -40,10 +45,16 @@ class Bodies:
         if len(declared) > len(str(limit)) or int(declared) > limit:
             raise TooLarge(f"the body is {declared[:20]} bytes long, must be at most {limit}")
         body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > limit:
-                raise TooLarge(f"the body is longer than {limit} bytes")
+        try:
+            async for part in request.stream():
+                body += part
+                self._num_bytes += len(part)
+                if len(body) > limit:
+                    raise TooLarge(f"the body is longer than {limit} bytes")
+                if self._num_bytes > limit * MAX_BODIES:
+                    raise Unavailable("the server is full: too many bodies arrive at once")
+        finally:
+            self._num_bytes -= len(body)
         return bytes(body)
 
     async def parse(self, body: bytes, parse: Callable[[bytes], T]) -> T:

@@ -38,7 +38,8 @@ class GrpcServer:
     """A grpc.aio server for one model: inference, health and, where set, reflection.
 
     grpc.aio stops accepting for good at a call whose path is not UTF-8: any client could end it.
-    Another server then takes the address over while the calls under way go on in the first.
+    Another server then takes the address over while the calls under way go on in the first. Calls
+    that the first has not begun are cancelled, and clients must connect again.
     """
 
     def __init__(self, model: LanguageModel, config: ServerConfig, metrics: Metrics) -> None:

@@ -54,6 +54,7 @@ class PredictorServer(kserve.ModelServer):
         self._grpc = GrpcServer(model, config, metrics)
         self._num_signals = 0
         self._signalled = asyncio.Event()
+        self._hurried = asyncio.Event()
 
     def register_signal_handler(self) -> None:
         """Nothing: ``_serve`` does, on the loop that runs."""
@@ -107,8 +108,14 @@ class PredictorServer(kserve.ModelServer):
         Ports stay open until the accepted are done, so that newcomers and probes hear a 503.
         """
         self._model.drain()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._model.wait_idle(), self._config.grace_period_s)
+        ends = {
+            asyncio.ensure_future(self._model.wait_idle()),
+            asyncio.ensure_future(self._hurried.wait()),
+        }
+        grace_s = self._config.grace_period_s
+        await asyncio.wait(ends, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         # Whoever still waits is told so, before uvicorn and grpc cut the connections.
         self._model.stop_engine()
         self._uvicorn.should_exit = True
@@ -119,6 +126,7 @@ class PredictorServer(kserve.ModelServer):
         self._num_signals += 1
         self._signalled.set()
         if self._num_signals > 1:
+            self._hurried.set()
             self._uvicorn.force_exit = True
             self._model.stop_engine()
 

@@ -1,4 +1,4 @@
-"""Every HTTP request counted, timed and logged in one line, whatever answers it."""
+"""Every HTTP request that reaches the app counted, timed and logged in one line."""
 
 import logging
 import time

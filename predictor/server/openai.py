@@ -29,6 +29,7 @@ from predictor.server.answers import (
     guard,
     json_answer,
     observed,
+    take_place,
     while_connected,
     with_retry_after,
 )
@@ -89,9 +90,11 @@ class OpenAIRoutes:
 
     async def _answer(self, request: Request, form: Form) -> Response:
         body = await self._bodies.read(request)
+        take_place(request, self._model.admit())
         asked = await self._bodies.parse(body, lambda raw: form.decode(raw, self._limits))
         self._model.check_served(asked.model, "")
         answer, requests = await self._prepare(asked, form)
+        take_place(request, self._model.extend(len(requests)))
         if asked.is_stream:
             return EventStream(self._events(answer, requests, observed(request)))
         generated = await while_connected(request, _complete_all(self._model, requests))

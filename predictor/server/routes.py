@@ -35,6 +35,7 @@ from predictor.server.answers import (
     guard,
     json_answer,
     observed,
+    take_place,
     while_connected,
 )
 from predictor.server.bodies import BINARY, JSON, Bodies
@@ -143,6 +144,7 @@ class Routes:
 
     async def infer(self, request: Request) -> Response:
         body = await self._bodies.read(request, allows_binary=True)
+        take_place(request, self._model.admit())
         lengths = request.headers.getlist(JSON_LENGTH_HEADER)
         parse = partial(
             parse_infer_body,
@@ -186,6 +188,7 @@ class Routes:
 
     async def _decode(self, request: Request) -> tuple[GenerationRequest, bool]:
         body = await self._bodies.read(request)
+        take_place(request, self._model.admit())
         return await self._bodies.parse(body, partial(decode_generate, limits=self._limits))
 
     async def _events(

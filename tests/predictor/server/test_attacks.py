@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -232,3 +233,58 @@ def test_too_much_of_a_head_is_a_431(victim: Any, headers: str) -> None:
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b'{"error":' in answer
     check(watch)
+
+
+def test_prompts_far_beyond_the_context_are_not_tokenized(victim: Any) -> None:
+    url = f"{victim.url}/v2/models/r1/generate"
+    body = json.dumps({"text_input": "1+1= " * 800_000}).encode()
+
+    with watched(victim) as watch, ThreadPoolExecutor(12) as clients:
+        asking = [clients.submit(httpx.post, url, content=body, timeout=60) for _ in range(12)]
+        started = time.monotonic()
+        answer = ask(victim.url)
+        elapsed_s = time.monotonic() - started
+        statuses = {asked.result().status_code for asked in asking}
+
+    assert answer == "12"
+    assert statuses == {400}
+    # One such prompt took the tokenizer 8 s.
+    assert elapsed_s < 5
+    assert watch.p99_s < MAX_P99_S
+
+
+def test_heads_without_bodies_do_not_fill_the_server(victim: Any) -> None:
+    with ExitStack() as held:
+        for _ in range(1100):
+            held.enter_context(connect(victim)).sendall(HALF_BODY)
+        answer = ask(victim.url)
+
+    assert answer == "12"
+
+
+def test_batches_of_many_rows_fill_the_server_and_no_more(victim: Any) -> None:
+    prompts = {"name": "text_input", "shape": [1024], "datatype": "BYTES", "data": ["3*4="] * 1024}
+    body = {"inputs": [prompts], "parameters": {"max_tokens": 4, "ignore_eos": True}}
+    url = f"{victim.url}/v2/models/r1/infer"
+
+    with watched(victim) as watch, ThreadPoolExecutor(16) as clients:
+        answers = list(
+            clients.map(lambda _: httpx.post(url, json=body, timeout=60).status_code, range(16))
+        )
+
+    assert set(answers) == {200, 503}
+    assert watch.p99_s < MAX_P99_S
+    assert ask(victim.url) == "12"
+
+
+def test_a_client_of_http_1_0_gets_no_stream_that_it_cannot_read(victim: Any) -> None:
+    body = b'{"text_input": "3*4="}'
+    head = b"POST /v2/models/r1/generate_stream HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    with connect(victim) as connection, connection.makefile("rb") as answer:
+        connection.sendall(head + body)
+        received = answer.read()
+
+    assert received.startswith(b"HTTP/1.1 505 ")
+    assert received.endswith(b'{"error":"HTTP 1.0 has no streams, must be 1.1"}')
+    assert ask(victim.url) == "12"
