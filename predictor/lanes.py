@@ -1,4 +1,4 @@
-"""Work for threads in two lanes, so that what takes long holds up its like alone."""
+"""Work kept off the event loop, where what takes long holds up its like alone."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,6 +9,8 @@ T = TypeVar("T")
 
 # About 50 ms of tokenizing.
 MAX_SHORT_SIZE: Final = 32 * 2**10
+# Below this parsing takes less than handing it to a thread.
+MAX_SIZE_ON_LOOP: Final = 64 * 2**10
 
 
 class Lanes:
@@ -22,6 +24,19 @@ class Lanes:
         """Return what the work returns; ``size`` is in characters, or as much as they."""
         lane = self._short if size <= MAX_SHORT_SIZE else self._long
         return await asyncio.get_running_loop().run_in_executor(lane, work)
+
+
+class Parser:
+    """The loop for what is small, and one thread for the rest, as parsers hold the lock too."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parse")
+
+    async def run(self, num_bytes: int, work: Callable[[], T]) -> T:
+        """Return what the work returns, which reads so many bytes."""
+        if num_bytes <= MAX_SIZE_ON_LOOP:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
 def size_of(elements: Sequence[object]) -> int:

@@ -18,18 +18,8 @@ from predictor.defaults import GenerationDefaults, load_generation_defaults
 from predictor.engine.client import EngineClient
 from predictor.engine.messages import Ready
 from predictor.engine.sequence import TokenOutput
-from predictor.errors import (
-    DeadlineExceeded,
-    InvalidRequest,
-    ModelNotFound,
-    Unavailable,
-)
-from predictor.generation import (
-    Completion,
-    Delta,
-    GenerationRequest,
-    PreparedRequest,
-)
+from predictor.errors import DeadlineExceeded, InvalidRequest, ModelNotFound, Unavailable
+from predictor.generation import Completion, Delta, GenerationRequest, PreparedRequest
 from predictor.lanes import Lanes, size_of
 from predictor.metrics import Metrics
 from predictor.output import OutputReader
@@ -308,11 +298,7 @@ class LanguageModel(Model):
         self._loaded.set()
         logger.info(
             "loaded %s on %s in %s: %d tokens of context, %d blocks of KV cache",
-            self.name,
-            facts.device,
-            facts.dtype,
-            facts.max_model_len,
-            facts.num_blocks,
+            *(self.name, facts.device, facts.dtype, facts.max_model_len, facts.num_blocks),
         )
 
     def _load_text_side(self) -> tuple[Tokenizer, GenerationDefaults]:

@@ -1,23 +1,21 @@
 """Request bodies: read within their limit, of the right media type, and parsed off the loop."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
+from functools import partial
 from typing import Final, TypeVar
 
 from starlette.requests import Request
 
 from predictor.config import Limits
 from predictor.errors import TooLarge, Unavailable, UnsupportedMediaType
+from predictor.lanes import Parser
 from predictor.protocol.wording import quote
 
 T = TypeVar("T")
 
 JSON: Final = "application/json"
 BINARY: Final = "application/octet-stream"
-# Below this parsing takes less than handing it to another thread.
-MAX_BYTES_ON_LOOP: Final = 64 * 2**10
 # Of the largest size, held while they arrive.
 MAX_BODIES: Final = 64
 
@@ -29,8 +27,7 @@ class Bodies:
         self._limits = limits
         # Of bodies that have begun to arrive.
         self._num_bytes = 0
-        # One thread: parsers hold the interpreter's lock, and two would starve the loop.
-        self._parser = ThreadPoolExecutor(1, thread_name_prefix="parse")
+        self._parser = Parser()
 
     async def read(self, request: Request, *, allows_binary: bool = False) -> bytes:
         """Return the body.
@@ -59,9 +56,7 @@ class Bodies:
 
     async def parse(self, body: bytes, parse: Callable[[bytes], T]) -> T:
         """Return the parsed body, a large one from another thread."""
-        if len(body) <= MAX_BYTES_ON_LOOP:
-            return parse(body)
-        return await asyncio.get_running_loop().run_in_executor(self._parser, parse, body)
+        return await self._parser.run(len(body), partial(parse, body))
 
 
 def _check_media_type(request: Request, *, allows_binary: bool) -> None:

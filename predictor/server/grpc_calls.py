@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -22,6 +21,7 @@ from predictor.errors import (
     PredictorError,
     Unavailable,
 )
+from predictor.lanes import Parser
 from predictor.metrics import Metrics, Observed
 from predictor.protocol.messages import Method
 from predictor.protocol.wire import parse_message
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 LOGGED_ROUTES: Final = frozenset({"ModelInfer", "ModelStreamInfer"})
 # A client gives up by its own clock, a little before the deadline passes here.
 CLOCK_SLACK_S: Final = 0.05
-# Below this parsing takes less than handing it to another thread.
-MAX_BYTES_ON_LOOP: Final = 64 * 2**10
 
 
 class Call:
@@ -121,7 +119,7 @@ class Calls:
         self.stopping = asyncio.Event()
         self._metrics = metrics
         # One thread: parsers hold the interpreter's lock, and two would starve the loop.
-        self._parser = ThreadPoolExecutor(1, thread_name_prefix="parse-grpc")
+        self._parser = Parser()
 
     def unary(self, method: Method, answer: Answer) -> grpc.RpcMethodHandler:
         """Return the handler of a call with one message each way; errors become its status."""
@@ -175,9 +173,7 @@ class Calls:
     async def parse(self, data: bytes, message_type: type[Message]) -> Message:
         """Return the message, a large one from another thread; raises InvalidRequest."""
         parse = partial(parse_message, data, message_type, max_rows=self.limits.max_rows)
-        if len(data) <= MAX_BYTES_ON_LOOP:
-            return parse()
-        return await asyncio.get_running_loop().run_in_executor(self._parser, parse)
+        return await self._parser.run(len(data), parse)
 
 
 @contextmanager
