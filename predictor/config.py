@@ -46,6 +46,9 @@ class ServerConfig:
     model_dir: Path
     model_name: str = flag("r1", "Name in every path.")
     model_version: str = flag("1", "The one version served.")
+    defaults_dir: str | None = flag(
+        None, "Has generation.json and system-prompt.txt, read again whenever they change."
+    )
     host: str = flag("127.0.0.1", "Bind address of both ports.")
     http_port: int = flag(8080, "0: any free one.", least=0, most=65535)
     grpc_port: int = flag(8081, "0: any free one.", least=0, most=65535)
@@ -62,6 +65,8 @@ class ServerConfig:
                 raise SettingRefused(
                     f"{name} is {value!r}, must be letters, digits and any of . _ ~ -"
                 )
+        if self.defaults_dir == "":
+            raise SettingRefused("defaults_dir is empty, must be a directory or left out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What tells one model from another: digests of the files that decide what it says."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -22,7 +22,7 @@ CHUNK_BYTES: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Of the model and of the sampling defaults beside it."""
+    """Of the model and of the defaults beside it."""
 
     model: str
     defaults: str
@@ -39,6 +39,14 @@ def digest_model(model_dir: Path, stop: Stop) -> Digests | None:
     model = _digest_files(model_dir, MODEL_FILES, stop)
     defaults = _digest_files(model_dir, DEFAULTS_FILES, stop)
     return None if model is None or defaults is None else Digests(model, defaults)
+
+
+def digest_defaults(checkpoint: str, files: Mapping[str, bytes]) -> str:
+    """Return a digest of the operator's files over defaults that have the digest given."""
+    digest = hashlib.sha256(checkpoint.encode())
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\0".encode())
+    return digest.hexdigest()[:NUM_HEX_DIGITS]
 
 
 def _digest_files(directory: Path, patterns: Iterable[str], stop: Stop) -> str | None:

@@ -124,6 +124,21 @@ class Metrics:
             registry=registry,
         )
 
+        self.defaults_reloads = Counter(
+            "r1_defaults_reloads",
+            "Changes of the defaults' directory",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("ok", "refused"):
+            # A counter's first step shows in no rate unless it was there before, at 0.
+            self.defaults_reloads.labels(outcome)
+        self.defaults_stale = Gauge(
+            "r1_defaults_stale",
+            "1 while the defaults' directory holds what was refused",
+            registry=registry,
+        )
+
     @contextmanager
     def request(self, protocol: Wire, route: str) -> Iterator[Observed]:
         """Count and time a request; an exception that leaves the block is its outcome."""

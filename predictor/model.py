@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractContextManager, aclosing, contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -14,26 +13,22 @@ from kserve import InferRequest, InferResponse, Model
 
 from predictor.admission import Admission
 from predictor.config import ServerConfig
-from predictor.defaults import GenerationDefaults, load_generation_defaults
 from predictor.engine.client import EngineClient
 from predictor.engine.messages import Ready
 from predictor.engine.sequence import TokenOutput
 from predictor.errors import DeadlineExceeded, InvalidRequest, ModelNotFound, Unavailable
-from predictor.generation import Completion, Delta, GenerationRequest, PreparedRequest
-from predictor.lanes import Lanes, size_of
+from predictor.generation import Completion, Delta, PreparedRequest
 from predictor.metrics import Metrics
 from predictor.output import OutputReader
-from predictor.prepare import Preparer, build_preparer
+from predictor.preparation import Preparation, TextSide, load_text_side
 from predictor.protocol.v2 import (
     INPUT_TENSORS,
     OUTPUT_TENSORS,
-    decode_infer,
     encode_infer,
     encode_stream_delta,
 )
 from predictor.protocol.wording import quote
 from predictor.timing import SequenceTimer
-from predictor.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +69,14 @@ class LanguageModel(Model):
         self.version = config.model_version
         self.platform = SERVER_NAME
         self._model_dir: Path = config.model_dir
+        self._defaults_dir = config.defaults_dir
         self._client = client
         self._metrics = metrics
         self._request_timeout_s = config.limits.request_timeout_s
         # Sequences that may run, and behind them those that may wait.
         self._admission = Admission(max_num_seqs + config.limits.max_waiting)
-        self._lanes = Lanes()
         self._loaded = asyncio.Event()
-        self._preparer: Preparer | None = None
+        self._preparation: Preparation | None = None
         self._is_stopping = False
         # What kserve asks for before it registers a model; ``healthy`` tells the truth.
         self.ready = True
@@ -97,15 +92,16 @@ class LanguageModel(Model):
     async def start_engine(self) -> None:
         """Load, then stay until the engine is closed.
 
-        Raises ModelRefused when the checkpoint cannot be served.
+        Raises ModelRefused when the checkpoint cannot be served, SettingRefused when the operator's
+        defaults cannot be followed.
         """
         engine = asyncio.create_task(self._client.run())
         try:
-            tokenizer, defaults = await asyncio.to_thread(self._load_text_side)
+            text = await asyncio.to_thread(load_text_side, self._model_dir, self._defaults_dir)
             ready = asyncio.create_task(self._client.wait_ready())
             await asyncio.wait({engine, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not engine.done():
-                self._accept(build_preparer(tokenizer, defaults, ready.result()), ready.result())
+                self._accept(text, ready.result())
             ready.cancel()
             await engine
         finally:
@@ -120,7 +116,7 @@ class LanguageModel(Model):
 
     @property
     def is_ready(self) -> bool:
-        is_loaded = self._preparer is not None and self._client.ready is not None
+        is_loaded = self._preparation is not None and self._client.ready is not None
         return is_loaded and not self._is_stopping
 
     @property
@@ -128,7 +124,7 @@ class LanguageModel(Model):
         """Why the model is not ready; None while it is."""
         if self._is_stopping:
             return "is stopping"
-        if self._preparer is None:
+        if self._preparation is None:
             return "is loading"
         return None if self.is_ready else "has lost its engine and waits for another"
 
@@ -136,6 +132,14 @@ class LanguageModel(Model):
         """Raise Unavailable unless a request would be served now."""
         if (why := self.unreadiness) is not None:
             raise Unavailable(f"model {self.name} {why}")
+
+    @property
+    def preparation(self) -> Preparation:
+        """What makes tokens of requests; raises Unavailable until the model is loaded."""
+        # Not ``check_ready``: what was admitted before the drain is still served.
+        if self._preparation is None:
+            raise Unavailable(f"model {self.name} is loading")
+        return self._preparation
 
     @property
     def is_live(self) -> bool:
@@ -195,11 +199,7 @@ class LanguageModel(Model):
         self, payload: InferRequest, headers: dict[str, str] | None = None
     ) -> InferBatch:
         """Return the rows in tokens; raises InvalidRequest, naming the row at fault."""
-        arrived_at_s = asyncio.get_running_loop().time()
-        preparer = self._get_preparer()
-        size = sum(size_of(tensor.data) for tensor in payload.inputs)
-        rows = await self._lanes.run(size, lambda: preparer.prepare_rows(decode_infer(payload)))
-        return InferBatch(payload, [replace(row, arrived_at_s=arrived_at_s) for row in rows])
+        return InferBatch(payload, await self.preparation.prepare_infer(payload))
 
     async def predict(
         self,
@@ -239,23 +239,13 @@ class LanguageModel(Model):
                     continue
                 yield encode_stream_delta(delta, request, self.name, self.version)
 
-    async def prepare(self, request: GenerationRequest) -> PreparedRequest:
-        """Return the request in tokens, checked against the model.
-
-        Raises InvalidRequest, and Unavailable while the model is not ready.
-        """
-        arrived_at_s = asyncio.get_running_loop().time()
-        prepare = partial(self._get_preparer().prepare, request)
-        prepared = await self._lanes.run(size_of([m.content for m in request.messages]), prepare)
-        return replace(prepared, arrived_at_s=arrived_at_s)
-
     async def stream(self, request: PreparedRequest) -> AsyncGenerator[Delta, None]:
         """Yield what each step adds, up to the delta with the finish reason.
 
         Closing the generator frees the engine's sequence within one step. Raises
         DeadlineExceeded, Unavailable and GenerationFailed, which free it too.
         """
-        reader = OutputReader(self._get_preparer().tokenizer, request)
+        reader = OutputReader(self.preparation.tokenizer, request)
         timer = SequenceTimer(self._metrics, request.arrived_at_s)
         clock = asyncio.get_running_loop().time
         async with aclosing(self._client.generate(request.prompt_ids, request.params)) as steps:
@@ -287,19 +277,10 @@ class LanguageModel(Model):
                 deltas.append(delta)
         return Completion.join(deltas)
 
-    def _get_preparer(self) -> Preparer:
-        # Not ``check_ready``: what was admitted before the drain is still served.
-        if self._preparer is None:
-            raise Unavailable(f"model {self.name} is loading")
-        return self._preparer
-
-    def _accept(self, preparer: Preparer, facts: Ready) -> None:
-        self._preparer = preparer
+    def _accept(self, text: TextSide, facts: Ready) -> None:
+        self._preparation = Preparation(text, facts)
         self._loaded.set()
         logger.info(
             "loaded %s on %s in %s: %d tokens of context, %d blocks of KV cache",
             *(self.name, facts.device, facts.dtype, facts.max_model_len, facts.num_blocks),
         )
-
-    def _load_text_side(self) -> tuple[Tokenizer, GenerationDefaults]:
-        return Tokenizer(self._model_dir), load_generation_defaults(self._model_dir)

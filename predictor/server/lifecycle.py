@@ -13,12 +13,13 @@ import kserve
 import uvicorn
 
 from predictor.config import Addresses, ServerConfig
-from predictor.digest import digest_model
+from predictor.digest import Digests, digest_defaults, digest_model
 from predictor.errors import SettingRefused
 from predictor.metrics import Metrics
 from predictor.model import SERVER_VERSION, LanguageModel
 from predictor.server.grpc import GrpcServer
 from predictor.server.http import limited_protocol
+from predictor.server.reload import watch_defaults
 from predictor.server.routes import install
 
 # After the grace period, for errors to reach those whose generation was not finished.
@@ -52,6 +53,7 @@ class PredictorServer(kserve.ModelServer):
         self._metrics = metrics
         self._on_ready = on_ready
         self._grpc = GrpcServer(model, config, metrics)
+        self._digests: Digests | None = None
         self._num_signals = 0
         self._signalled = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -62,7 +64,8 @@ class PredictorServer(kserve.ModelServer):
     def start(self, models: list[LanguageModel]) -> None:
         """Serve until a signal, or until the engine gives up.
 
-        Raises SettingRefused for an address that is taken, ModelRefused for the model.
+        Raises SettingRefused for an address that is taken and for the operator's defaults,
+        ModelRefused for the model.
         """
         self._listener = _listen(self._config.host, self.http_port)
         super().start(models)
@@ -77,10 +80,11 @@ class PredictorServer(kserve.ModelServer):
             grpc_port = await self._grpc.start()
             identified = asyncio.ensure_future(self._identify())
             announced = asyncio.ensure_future(self._announce(grpc_port))
+            watching = asyncio.ensure_future(self._watch_defaults())
             signalled = asyncio.ensure_future(self._signalled.wait())
             await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
-            announced.cancel()
-            identified.cancel()
+            for task in (announced, identified, watching):
+                task.cancel()
         finally:
             await self._drain(rest)
         await engine
@@ -133,15 +137,27 @@ class PredictorServer(kserve.ModelServer):
     async def _identify(self) -> None:
         """Publish what is served; digests of gigabytes must not delay the first request."""
         await self._model.wait_loaded()
-        digests = await asyncio.to_thread(digest_model, self._config.model_dir, self._signalled)
-        if digests is not None:
-            self._metrics.build_info.labels(
-                version=SERVER_VERSION,
-                model=self._model.name,
-                model_digest=digests.model,
-                defaults_digest=digests.defaults,
-                revision=self._config.revision,
-            ).set(1)
+        directory = self._config.model_dir
+        self._digests = await asyncio.to_thread(digest_model, directory, self._signalled)
+        self._publish()
+
+    async def _watch_defaults(self) -> None:
+        if (directory := self._config.defaults_dir) is not None:
+            await watch_defaults(directory, self._model, self._metrics, self._publish)
+
+    def _publish(self) -> None:
+        """Say what is served now, and no longer what was."""
+        if (digests := self._digests) is None:
+            return
+        files = self._model.preparation.operator_files
+        self._metrics.build_info.clear()
+        self._metrics.build_info.labels(
+            version=SERVER_VERSION,
+            model=self._model.name,
+            model_digest=digests.model,
+            defaults_digest=digest_defaults(digests.defaults, files),
+            revision=self._config.revision,
+        ).set(1)
 
     async def _announce(self, grpc_port: int) -> None:
         await self._model.wait_loaded()

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from predictor.config import Limits
 from predictor.errors import INTERNAL_ERROR, InvalidRequest, PredictorError
-from predictor.generation import Completion, Delta, GenerationRequest, PreparedRequest
+from predictor.generation import Completion, Delta, PreparedRequest
 from predictor.metrics import Observed
 from predictor.model import SERVER_NAME, LanguageModel
 from predictor.protocol.openai.answers import Head, encode_error, encode_event, encode_model
@@ -104,10 +104,15 @@ class OpenAIRoutes:
         self, asked: Generations, form: Form
     ) -> tuple[Answer, list[PreparedRequest]]:
         """Return the answer and what to run for each of its choices: ``n`` a prompt, in order."""
-        prompts = [
-            await self._prepare_prompt(asked, index, prompt)
-            for index, prompt in enumerate(asked.prompts)
-        ]
+        prompts: list[PreparedRequest] = []
+        try:
+            async for prompt in self._model.preparation.prepare_each(asked.prompts):
+                prompts.append(prompt)
+        except InvalidRequest as error:
+            raise _name_prompt(error, asked, len(prompts)) from None
+        if asked.prompts[0].options.raw:
+            # A completion continues its prompt to the letter, reasoning and its markers included.
+            prompts = [replace(prompt, starts_in_reasoning=False) for prompt in prompts]
         head = Head(
             id=form.id_prefix + secrets.token_hex(12),
             model=self._model.name,
@@ -116,21 +121,6 @@ class OpenAIRoutes:
         num_prompt_tokens = sum(len(prompt.prompt_ids) for prompt in prompts)
         requests = [_with_seed(prompt, number) for prompt in prompts for number in range(asked.n)]
         return Answer(form, head, asked, num_prompt_tokens), requests
-
-    async def _prepare_prompt(
-        self, asked: Generations, index: int, prompt: GenerationRequest
-    ) -> PreparedRequest:
-        try:
-            prepared = await self._model.prepare(prompt)
-        except InvalidRequest as error:
-            renamed = rename_max_tokens(error, asked.max_tokens_name)
-            if len(asked.prompts) == 1:
-                raise renamed from None
-            raise InvalidRequest(f"prompt[{index}]: {renamed}") from None
-        if prompt.options.raw:
-            # A completion continues its prompt to the letter, reasoning and its markers included.
-            return replace(prepared, starts_in_reasoning=False)
-        return prepared
 
     async def _events(
         self, answer: Answer, requests: list[PreparedRequest], entry: Observed
@@ -151,6 +141,12 @@ class OpenAIRoutes:
             logger.exception("stream of %s failed", answer.form.chunk_type)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             yield encode_event(encode_error(status, INTERNAL_ERROR, FIELDS))
+
+
+def _name_prompt(error: InvalidRequest, asked: Generations, index: int) -> InvalidRequest:
+    """Return the error in the client's words, with the prompt's index where there are several."""
+    renamed = rename_max_tokens(error, asked.max_tokens_name)
+    return renamed if len(asked.prompts) == 1 else InvalidRequest(f"prompt[{index}]: {renamed}")
 
 
 def _with_seed(prompt: PreparedRequest, number: int) -> PreparedRequest:

@@ -162,14 +162,14 @@ class Routes:
 
     async def generate(self, request: Request) -> Response:
         generation, details = await self._decode(request)
-        prepared = await self._model.prepare(generation)
+        prepared = await self._model.preparation.prepare(generation)
         completion = await while_connected(request, self._model.complete(prepared))
         body = encode_generate(completion, self._model.name, self._model.version, details=details)
         return Response(body, media_type=JSON)
 
     async def generate_stream(self, request: Request) -> Response:
         generation, details = await self._decode(request)
-        prepared = await self._model.prepare(generation)
+        prepared = await self._model.preparation.prepare(generation)
         return EventStream(self._events(prepared, observed(request), details=details))
 
     def served(self, handler: Handler) -> Handler:

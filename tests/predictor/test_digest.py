@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from predictor.digest import digest_model
+from predictor.digest import digest_defaults, digest_model
 
 
 def make_model(path: Path, **files: str) -> Path:
@@ -43,6 +43,26 @@ def test_other_defaults_are_told_apart_from_another_model(tmp_path: Path) -> Non
     assert other is not None
     assert one.model == other.model
     assert one.defaults != other.defaults
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "files"),
+    [
+        pytest.param("b", {"generation.json": b"{}"}, id="checkpoint"),
+        pytest.param("a", {"generation.json": b"{ }"}, id="content"),
+        pytest.param("a", {"system-prompt.txt": b"{}"}, id="name"),
+        pytest.param("a", {"generation.json": b"{}", "system-prompt.txt": b""}, id="one more"),
+        pytest.param("a", {}, id="none"),
+    ],
+)
+def test_other_files_of_the_operator_are_other_defaults(
+    checkpoint: str, files: dict[str, bytes]
+) -> None:
+    digest = digest_defaults("a", {"generation.json": b"{}"})
+
+    assert len(digest) == 16
+    assert digest_defaults(checkpoint, files) != digest
+    assert digest_defaults("a", {"generation.json": b"{}"}) == digest
 
 
 def test_digesting_ends_when_the_server_does(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_model_is_ready_once_it_is_loaded_and_until_it_drains(run_on_a_loop: R
         request = GenerationRequest((Message("user", "3*4="),), GenerationOptions(temperature=0.0))
         async with loaded() as model:
             assert await model.healthy()
-            accepted = await model.prepare(request)
+            accepted = await model.preparation.prepare(request)
             model.drain()
             assert not await model.healthy()
             with pytest.raises(Unavailable, match="is stopping"), model.admit():

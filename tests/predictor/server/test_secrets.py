@@ -1,6 +1,7 @@
 """A prompt's marker, new in every run, is in no error, no metric and no log line of any mode.
 
-The corpus's bad requests carry the marker in their prompts, and so do the requests below.
+The corpus's bad requests carry the marker in their prompts, and so do the requests below; while it
+serves, the system prompt of the operator is the marker too.
 """
 
 import json
@@ -26,7 +27,7 @@ from tests.predictor.server.corpus.grpc import asking as asking_grpc
 from tests.predictor.server.corpus.grpc import only as only_grpc
 from tests.predictor.server.corpus.grpc import tensor as tensor_grpc
 from tests.predictor.server.corpus.rest import MODEL, TEXT, asking, get, only, post, tensor
-from tests.predictor.server.gauges import engine_pid, held, wait_until
+from tests.predictor.server.gauges import engine_pid, held, read_gauges, wait_until
 
 MARKER = secrets.token_hex(16)[: len(SECRET)]
 SERVICE = "/inference.GRPCInferenceService"
@@ -122,9 +123,14 @@ def planted(requests: Iterable[bytes]) -> Iterator[bytes]:
     return (request.replace(SECRET.encode(), MARKER.encode()) for request in requests)
 
 
-def test_while_it_serves_and_while_it_drains(start: Callable[..., Any]) -> None:
+def test_while_it_serves_and_while_it_drains(start: Callable[..., Any], tmp_path: Path) -> None:
+    system_prompt = tmp_path / "system-prompt.txt"
+    system_prompt.write_text(MARKER)
     faults = json.dumps({"step_delay_s": 0.005})
-    predictor = start("--model-dir=demo", "--grace-period-s=4", R1_FAULTS=faults)
+    flags = ("--model-dir=demo", f"--defaults-dir={tmp_path}", "--grace-period-s=4")
+    predictor = start(*flags, R1_FAULTS=faults)
+    system_prompt.write_text(f"{MARKER}\0")
+    wait_until(lambda: read_gauges(predictor)["r1_defaults_stale"] == 1)
 
     with long_generations(predictor) as ended:
         while_serving = ask_everything(predictor, 0)

@@ -119,6 +119,15 @@ def test_a_model_that_cannot_be_served_is_refused_in_one_line(
             "max_num_batched_tokens is 5, must be at least max_num_seqs",
             id="budget",
         ),
+        pytest.param(
+            ("--model-dir=demo", "--defaults-dir=/nowhere"),
+            1,
+            "defaults_dir is /nowhere, must be a directory that is there",
+            id="no-defaults-dir",
+        ),
+        pytest.param(
+            ("--model-dir=demo", "--defaults-dir="), 1, "defaults_dir is empty", id="no-dir-named"
+        ),
         pytest.param(("--model-dir=demo", "--dtype=int8"), 2, "--dtype", id="dtype"),
         pytest.param(("--model", "demo"), 2, "No such option", id="no-abbreviation"),
     ],
@@ -131,6 +140,46 @@ def test_a_setting_that_cannot_be_followed_is_refused(
     assert result.returncode == status
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        pytest.param(
+            {"generation.json": '{"temperature": 3}'},
+            "defaults/generation.json: temperature is 3, must be 0 or a number from 0.01 to 2",
+            id="field",
+        ),
+        pytest.param(
+            {"system-prompt.txt": "Marked: quokka\0"},
+            "defaults/system-prompt.txt has a NUL at byte 14, must have none",
+            id="prompt",
+        ),
+        pytest.param(
+            {"system-prompt.txt": "quokka " * 1000},
+            "defaults cannot be followed: the prompt is",
+            id="prompt-too-long-for-the-model",
+        ),
+    ],
+)
+def test_an_operators_defaults_that_cannot_be_followed_are_refused_in_one_line(
+    tmp_path: Path, files: dict[str, str], words: str
+) -> None:
+    directory = tmp_path / "defaults"
+    directory.mkdir()
+    for name, content in files.items():
+        (directory / name).write_text(content)
+
+    result = run_to_its_end(
+        "--model-dir=demo", "--max-model-len=2048", f"--defaults-dir={directory}"
+    )
+
+    assert result.returncode == 1
+    last_line = result.stderr.strip().splitlines()[-1]
+    assert last_line.startswith("r1-predictor: ")
+    assert f"{tmp_path}/{words}" in last_line
+    assert "Traceback" not in result.stderr
+    assert "quokka" not in result.stderr
 
 
 def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:
