@@ -2,6 +2,13 @@
 # make test    the tests      make check   ruff, mypy, import-linter
 # make nightly the long tests
 #
+# make lint-manifests   every fault of manifests/, by file, field, value and rule
+# make scan-manifests   checkov on the pods that become of them
+#
+# make image   the container image, by $(BUILD_IMAGE)      make sbom   its bill of materials
+# make image-test   builds and runs it, by buildah and podman, as root
+# make locks   what it is installed from, resolved anew
+#
 # TORCH_INDEX is a package index for torch alone, such as PyTorch's CPU index; empty: pip's own.
 
 PYTHON ?= python3
@@ -9,8 +16,18 @@ TORCH_INDEX ?=
 VENV := .venv
 INSTALLED := $(VENV)/installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+# checkov pins a hundred packages of its own.
+SCAN := .venv-scan
+LOCK := $(VENV)/bin/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 \
+	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make locks' \
+	--constraints constraints.txt
 
-.PHONY: serve test nightly check format clean
+BUILD_IMAGE ?= docker build
+IMAGE_FLAGS ?=
+# Where torch's CPU wheel is, which PyPI lacks.
+TORCH_LINKS ?= https://download.pytorch.org/whl/cpu/torch/
+
+.PHONY: serve test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
 
 serve: $(INSTALLED)
 	@$(VENV)/bin/r1-predictor --model-dir demo
@@ -27,6 +44,31 @@ check: $(INSTALLED)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+lint-manifests: $(INSTALLED)
+	$(VENV)/bin/python -m manifests.lint
+
+scan-manifests: $(INSTALLED) $(SCAN)/installed
+	$(VENV)/bin/pytest -m scan tests/manifests/scan
+
+image:
+	$(BUILD_IMAGE) --file predictor/Dockerfile --tag ghcr.io/kserve-r1/predictor \
+		--build-arg VERSION=$$(sed -n 's/^version = //p' setup.cfg) \
+		--build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg CREATED=$$(git show -s --format=%cI) $(IMAGE_FLAGS) .
+
+image-test: $(INSTALLED)
+	$(VENV)/bin/pytest -m image tests/image
+
+sbom:
+	$(BUILD_IMAGE) --file predictor/Dockerfile --target sbom --output type=local,dest=. $(IMAGE_FLAGS) .
+
+locks: $(INSTALLED)
+	$(LOCK) setup.cfg --excludes predictor/image/excluded.txt --output-file predictor/image/gpu.txt
+	$(LOCK) setup.cfg --excludes predictor/image/excluded.txt --find-links $(TORCH_LINKS) \
+		--output-file predictor/image/cpu.txt
+	printf 'pip\nsetuptools\n' | $(LOCK) - --output-file predictor/image/build.txt
+	echo cyclonedx-bom | $(LOCK) - --output-file predictor/image/sbom.txt
+
 format: $(INSTALLED)
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
@@ -37,5 +79,10 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(SCAN)/installed: tests/manifests/scan/requirements.txt
+	$(PYTHON) -m venv $(SCAN)
+	$(SCAN)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(SCAN)

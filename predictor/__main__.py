@@ -7,6 +7,7 @@ import inspect
 import json
 import logging
 import os
+import signal
 import sys
 from functools import partial
 from typing import Annotated, Any
@@ -72,6 +73,9 @@ def run(server_config: ServerConfig, engine_config: EngineConfig) -> None:
     # With a handler of its own kserve leaves logging alone; it says the same things twice.
     logging.getLogger("kserve").addHandler(logging.NullHandler())
     logging.getLogger("kserve").setLevel(logging.WARNING)
+    # The first process of a container gets no signal that it does not handle, and the server
+    # handles it only once it runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # The engine process imports torch while this one imports kserve and transformers.
     client = EngineClient(engine_config)
     # kserve parses argv when it is imported, and would take prefixes of its flags for them.

@@ -102,6 +102,16 @@ def test_a_signal_while_loading_ends_it_too() -> None:
     assert "Traceback" not in "".join(log)
 
 
+def test_a_signal_before_the_server_runs_ends_it_with_0() -> None:
+    command = [sys.executable, "-m", "predictor", "--model-dir=demo", *FREE_PORTS]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        # The engine is started before kserve is imported, which takes seconds.
+        wait_until(lambda: bool(child_pids(process.pid)))
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 0
+
+
 def test_those_who_still_wait_when_the_grace_period_ends_are_told_so(
     start: Callable[..., Any],
 ) -> None:

@@ -1,0 +1,64 @@
+"""One API server for all tests here, and kubectl bound to it."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from manifests.lint.render import MANIFESTS
+from tests.manifests.api.api_server import api_server
+
+Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+
+# What an installation has before anything of ours comes.
+INSTALLED = Path(__file__).parent / "installed.yaml"
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Path]:
+    crd_dir = pytestconfig.getoption("--crd-dir")
+    workdir = tmp_path_factory.mktemp("api") / "server"
+    with api_server(workdir, Path(crd_dir).resolve() if crd_dir else None) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path) -> Kubectl:
+    """Run kubectl; a keyword ``stdin`` feeds it, ``editor`` is what edit calls."""
+
+    def run(*args: str, stdin: str | None = None, editor: str = "false") -> object:
+        return subprocess.run(
+            ["kubectl", *args],
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=MANIFESTS,
+            env=os.environ | {"KUBECONFIG": str(kubeconfig), "KUBE_EDITOR": editor},
+        )
+
+    done = run("apply", "--server-side", f"--filename={INSTALLED}")
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture(scope="session")
+def served(kubectl: Kubectl) -> Callable[[str], str]:
+    """Return what kustomize makes of a folder, without the kinds that an old server lacks."""
+    versions = set(kubectl("api-versions").stdout.split())
+
+    @cache
+    def build(folder: str) -> str:
+        done = kubectl("kustomize", folder)
+        assert done.returncode == 0, done.stderr
+        documents = yaml.safe_load_all(done.stdout)
+        return yaml.safe_dump_all(d for d in documents if d["apiVersion"] in versions)
+
+    return build

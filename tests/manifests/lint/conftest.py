@@ -1,0 +1,35 @@
+"""The rendered tree, once for all tests, a copy of it to break, and the CRDs."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from manifests.lint.__main__ import BESIDE
+from manifests.lint.checks import render_targets
+from manifests.lint.render import MANIFESTS
+from manifests.lint.target import Target
+
+
+@pytest.fixture(scope="session")
+def crd_dir(pytestconfig: pytest.Config) -> Path:
+    given = pytestconfig.getoption("--crd-dir") or os.environ.get("TEST_CRD_DIR")
+    folder = Path(given) if given else BESIDE
+    if not folder.is_dir():
+        pytest.skip("no CRDs: give --crd-dir or TEST_CRD_DIR, or put them in ../shared/crds")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def targets() -> dict[str, Target]:
+    rendered, unrendered = render_targets(MANIFESTS)
+    assert not unrendered
+    return {target.recipe.name: target for target in rendered}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    copy = tmp_path / "manifests"
+    shutil.copytree(MANIFESTS, copy, ignore=shutil.ignore_patterns("single-host", "__pycache__"))
+    return copy
