@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -22,6 +22,12 @@ from predictor.errors import PredictorError
 
 Wire = Literal["rest", "grpc"]
 Outcome = Literal["ok", "refused", "unavailable", "deadline", "cancelled", "error"]
+
+# Those that end in a generation.
+GENERATING_ROUTES: Final[dict[Wire, tuple[str, ...]]] = {
+    "rest": ("infer", "generate", "generate_stream", "chat_completions", "completions"),
+    "grpc": ("ModelInfer", "ModelStreamInfer"),
+}
 
 # Objectives are judged at bucket edges, so the edges are round numbers of seconds.
 LATENCY_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120)
@@ -130,14 +136,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
-        for outcome in ("ok", "refused"):
-            # A counter's first step shows in no rate unless it was there before, at 0.
-            self.defaults_reloads.labels(outcome)
         self.defaults_stale = Gauge(
             "r1_defaults_stale",
             "1 while the defaults' directory holds what was refused",
             registry=registry,
         )
+        self._begin_at_0()
 
     @contextmanager
     def request(self, protocol: Wire, route: str) -> Iterator[Observed]:
@@ -160,6 +164,16 @@ class Metrics:
         self.request_duration.labels(protocol, observed.route).observe(duration_s)
         if observed.has_begun and observed.outcome not in ("ok", "cancelled"):
             self.truncated_streams.labels(protocol).inc()
+
+    def _begin_at_0(self) -> None:
+        """Show what failures are counted in: a counter's first step has no rate without a 0."""
+        for protocol, routes in GENERATING_ROUTES.items():
+            self.truncated_streams.labels(protocol)
+            for route in routes:
+                for outcome in get_args(Outcome):
+                    self.requests.labels(protocol, route, outcome)
+        for outcome in ("ok", "refused"):
+            self.defaults_reloads.labels(outcome)
 
 
 class EngineCollector(Collector):

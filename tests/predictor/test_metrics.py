@@ -23,6 +23,12 @@ def value(metrics: Metrics) -> Callable[..., float | None]:
     return lambda name, **labels: metrics.registry.get_sample_value(name, labels)
 
 
+def test_failures_are_counted_from_0(value: Callable[..., float | None]) -> None:
+    labels = {"protocol": "rest", "route": "generate_stream", "outcome": "error"}
+    assert value("r1_requests_total", **labels) == 0
+    assert value("r1_truncated_streams_total", protocol="grpc") == 0
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [

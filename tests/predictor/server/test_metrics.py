@@ -4,13 +4,24 @@ import json
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from predictor.metrics import GENERATING_ROUTES
 from predictor.protocol import messages
+
+PATHS = {
+    "infer": "/v2/models/r1/infer",
+    "generate": "/v2/models/r1/generate",
+    "generate_stream": "/v2/models/r1/generate_stream",
+    "chat_completions": "/openai/v1/chat/completions",
+    "completions": "/openai/v1/completions",
+}
 
 # What the Python client and kserve register of their own.
 FOREIGN = ("python_", "process_", "request_")
@@ -48,6 +59,32 @@ def test_a_generation_is_counted_timed_and_measured(predictor: Any, rest: httpx.
     assert added("r1_finish_reasons_total", reason="eos_token") == 1
     assert value(after, "r1_requests_in_flight", protocol="rest") == 1, "the scrape itself"
     assert value(after, "r1_sequences_running") == value(after, "r1_kv_blocks_used") == 0
+
+
+@pytest.mark.parametrize("route", GENERATING_ROUTES["rest"])
+def test_a_rest_route_that_generates_has_the_name_that_is_counted(
+    predictor: Any, route: str
+) -> None:
+    labels = {"protocol": "rest", "route": route, "outcome": "refused"}
+    before = value(scrape(predictor.url), "r1_requests_total", **labels)
+    httpx.post(f"{predictor.url}{PATHS[route]}", json={}, timeout=60)
+    after = value(scrape(predictor.url), "r1_requests_total", **labels)
+
+    assert after == before + 1
+
+
+@pytest.mark.parametrize("route", GENERATING_ROUTES["grpc"])
+def test_a_grpc_method_that_generates_has_the_name_that_is_counted(
+    predictor: Any, rpc: Callable[..., Any], route: str
+) -> None:
+    labels = {"protocol": "grpc", "route": route, "outcome": "refused"}
+    before = value(scrape(predictor.url), "r1_requests_total", **labels)
+    # A stream answers with an error in place of failing.
+    with suppress(grpc.RpcError):
+        rpc(route, messages.ModelInferRequest(model_name="r1"))
+    after = value(scrape(predictor.url), "r1_requests_total", **labels)
+
+    assert after == before + 1
 
 
 def test_what_is_served_can_be_told_from_another_revision(predictor: Any) -> None:
