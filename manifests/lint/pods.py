@@ -43,6 +43,10 @@ class Pod:
     def is_knative(self) -> bool:
         return is_knative(self.document)
 
+    @property
+    def is_meshed(self) -> bool:
+        return self.labels.get(INJECTION) != "false"
+
     def containers(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for group in CONTAINERS:
             for index, container in enumerate(items(self.spec, group)):
@@ -81,7 +85,8 @@ def _predictor_labels(document: Document) -> dict[str, str]:
     return {**labels, "app": f"isvc.{service}"}
 
 
-SEVERAL_LEVELS: Final = ("runAsNonRoot", "seccompProfile")
+SECCOMP_PATH: Final = ("securityContext", "seccompProfile")
+INJECTION: Final = "sidecar.istio.io/inject"
 SECCOMP: Final = ("RuntimeDefault", "Localhost")
 VOLUMES: Final = (
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image"),
@@ -118,11 +123,21 @@ CONTAINER_ROWS: Final = (
 def security(pod: Pod) -> Iterator[Finding]:
     """Yield what Pod Security would refuse, or what ours asks beyond it."""
     yield from apply(POD_ROWS, pod.document, pod.path)
+    has_seccomp = at(pod.spec, *SECCOMP_PATH) is not None
+    if pod.is_meshed and not has_seccomp:
+        rule = f"must be there: Istio's containers have none before 1.28 ({RESTRICTED})"
+        yield Finding(pod.document, (*pod.path, *SECCOMP_PATH), rule)
+    is_rootless = at(pod.spec, "securityContext", "runAsNonRoot") is not None
     for path, container in pod.containers():
         yield from apply(CONTAINER_ROWS, pod.document, path)
-        for field in SEVERAL_LEVELS:
-            of_pod = at(pod.spec, "securityContext", field)
-            if of_pod is None and at(container, "securityContext", field) is None:
-                place = (*path, "securityContext", field)
-                rule = f"must be there, or on the pod ({RESTRICTED})"
-                yield Finding(pod.document, place, rule)
+        if not is_rootless:
+            yield from _own(pod, path, container, "runAsNonRoot")
+        if not pod.is_meshed and not has_seccomp:
+            yield from _own(pod, path, container, "seccompProfile")
+
+
+def _own(pod: Pod, path: Path, container: dict[str, Any], field: str) -> Iterator[Finding]:
+    """Yield a field of a security context that its container lacks, and the pod."""
+    if at(container, "securityContext", field) is None:
+        rule = f"must be there, or on the pod ({RESTRICTED})"
+        yield Finding(pod.document, (*path, "securityContext", field), rule)

@@ -7,7 +7,7 @@ import pytest
 
 from manifests.lint.faults import Path as FieldPath
 from manifests.lint.target import Target
-from tests.manifests.lint.planting import CONTAINER, GONE, lines, plant
+from tests.manifests.lint.planting import CONTAINER, GONE, PREDICTOR, lines, plant
 
 CASES = [
     pytest.param(
@@ -57,11 +57,11 @@ CASES = [
     pytest.param(
         "base",
         "InferenceService/r1",
-        {(*CONTAINER, "securityContext", "seccompProfile"): GONE},
+        {(*PREDICTOR, "securityContext", "seccompProfile"): GONE},
         (
             "base/inferenceservice.yaml: InferenceService/r1: "
-            "spec.predictor.containers[0].securityContext.seccompProfile = missing: must be "
-            "there, or on the pod (Pod Security restricted)"
+            "spec.predictor.securityContext.seccompProfile = missing: must be there: Istio's "
+            "containers have none before 1.28 (Pod Security restricted)"
         ),
         id="no-seccomp-profile",
     ),
@@ -170,6 +170,17 @@ CASES = [
             "one of RuntimeDefault, Localhost (Pod Security restricted)"
         ),
         id="a-pod-without-seccomp",
+    ),
+    pytest.param(
+        "components/model-cache",
+        "Job/r1-model-cache",
+        {("spec", "template", "spec", "securityContext", "seccompProfile"): GONE},
+        (
+            "components/model-cache/job.yaml: Job/r1-model-cache: "
+            "spec.template.spec.containers[0].securityContext.seccompProfile = missing: must "
+            "be there, or on the pod (Pod Security restricted)"
+        ),
+        id="no-seccomp-profile-without-a-sidecar",
     ),
     pytest.param(
         "components/model-cache",

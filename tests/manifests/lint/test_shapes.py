@@ -88,7 +88,7 @@ CASES = [
         "NetworkPolicy/default-deny",
         {("spec", "policyType"): []},
         (
-            "base/networkpolicy-default-deny.yaml: NetworkPolicy/default-deny: "
+            "base/volume/networkpolicy-default-deny.yaml: NetworkPolicy/default-deny: "
             "spec.policyType = []: unknown field (Kubernetes 1.37)"
         ),
         id="a-misspelt-field-of-a-built-in-kind",
