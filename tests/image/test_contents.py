@@ -72,6 +72,11 @@ def test_everybody_may_write_to_tmp_alone(image: str) -> None:
     assert output_of(image, *WORLD_WRITABLE, user="0:0").split() == ["/tmp"]
 
 
+def test_no_program_gives_another_users_rights(image: str) -> None:
+    search = ("find", "/", "-xdev", "-type", "f", "-perm", "/6000")
+    assert output_of(image, *search, user="0:0").split() == []
+
+
 def test_there_is_no_installer_and_no_compiler(image: str) -> None:
     found = output_of(
         *(image, "find", "/", "-xdev", "!", "-type", "d", "-perm", "/0111"),

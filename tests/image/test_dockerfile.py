@@ -54,6 +54,8 @@ def test_every_copied_path_exists_and_is_sent_to_the_builder() -> None:
 
     assert {path for path in paths if not (ROOT / path).exists()} == set()
     assert {path for path in paths if f"!{path.split('/')[0]}" not in ignored} == set()
+    # All but what is named stays here.
+    assert ignored[0] == "*"
 
 
 def test_only_the_index_that_pip_knows_is_named() -> None:

@@ -82,6 +82,8 @@ def test_it_writes_as_the_user_that_the_predictor_reads_as(
 ) -> None:
     reader = service_of(documents)["spec"]["predictor"]["containers"][0]["securityContext"]
     assert pod["spec"]["containers"][0]["securityContext"] == reader
+    # A fresh volume is root's: its group may write.
+    assert pod["spec"]["securityContext"]["fsGroup"] == reader["runAsGroup"]
 
 
 def test_its_pod_gets_no_sidecar_so_that_the_job_ends(pod: dict[str, Any]) -> None:
