@@ -10,9 +10,10 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import grpc
 import httpx
@@ -69,13 +70,18 @@ class Front:
 
     def ask_raw(self, request: bytes) -> bytes:
         """Return the answer to bytes that no client would send, and that end the connection."""
+        with self.send_raw(request) as answer:
+            return answer.read()
+
+    @contextmanager
+    def send_raw(self, request: bytes) -> Iterator[BinaryIO]:
         with (
             socket.create_connection(("127.0.0.1", self.https_port), 20) as connection,
             self.trust().wrap_socket(connection) as encrypted,
             encrypted.makefile("rb") as answer,
         ):
             encrypted.sendall(request)
-            return answer.read()
+            yield answer
 
     def trust(self) -> ssl.SSLContext:
         trust = ssl.create_default_context(cafile=str(self.certificate))
@@ -131,7 +137,7 @@ def lay_out(directory: Path, backends: Sequence[int], rewrites: Mapping[str, str
     ``backends`` are the ports that stand for PORTS. A rewrite whose text is not there is an error.
     """
     shutil.copytree(FOLDER / "etc/nginx", directory, dirs_exist_ok=True)
-    http_port, https_port = free_port(), free_port()
+    http_port, https_port = free_ports(2)
     temp_paths = "".join(f" {name}_temp_path temp/{name};" for name in TEMP_PATHS)
     (directory / "temp").mkdir()
     ours = {
@@ -180,6 +186,14 @@ def readme() -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
+
+
+def free_ports(num_ports: int) -> list[int]:
+    """Return ports that differ: one that is closed again may be given at once to the next."""
+    with ExitStack() as stack:
+        listeners = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(num_ports)
+        ]
+        return [listener.getsockname()[1] for listener in listeners]

@@ -34,9 +34,9 @@ def environment(name: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("path", "pattern", "expected"),
     [
-        ("nginx.conf", r"client_max_body_size (\d+);", LIMITS.max_body_bytes),
-        ("nginx.conf", r"client_body_buffer_size (\d+);", LIMITS.max_body_bytes),
-        ("r1/error-answers.conf", r"longer than (\d+) bytes", LIMITS.max_body_bytes),
+        ("nginx.conf", r"\n    client_max_body_size (\d+);", LIMITS.max_body_bytes),
+        ("nginx.conf", r"\n    client_body_buffer_size (\d+);", LIMITS.max_body_bytes),
+        ("r1/error-bodies.conf", r"default (\d+);", LIMITS.max_body_bytes),
         ("nginx.conf", r"limit_conn r1_open (\d+);", ENGINE.max_num_seqs),
         ("r1/timeouts.conf", r"client_header_timeout (\d+)s", LIMITS.header_timeout_s),
         ("r1/timeouts.conf", r"client_body_timeout (\d+)s", LIMITS.body_timeout_s),

@@ -44,6 +44,13 @@ def test_systemd_finds_no_fault_with_a_unit(tmp_path: Path, name: str) -> None:
     assert found.returncode == 0
 
 
+def test_a_stop_is_told_to_the_server_alone_which_drains_with_its_engine() -> None:
+    lines = UNITS.joinpath("r1-predictor@.service").read_text().splitlines()
+
+    assert "KillMode=mixed" in lines
+    assert [line for line in lines if line.startswith("KillSignal=")] == []
+
+
 # Of 10, lower is better: systemd calls up to 2 OK, and a unit without a sandbox has 9.6.
 @pytest.mark.parametrize(("name", "most"), [("predictor", 1.7), ("liveness", 1.2), ("kill", 1.2)])
 def test_a_service_is_exposed_to_little(name: str, most: float) -> None:
