@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from tests.manifests.mesh.frames import status_of
 from tests.manifests.mesh.identities import Identity
 
 TIMEOUT_S = 30
@@ -40,6 +41,20 @@ def ask(
 ) -> Answer:
     with connect(port, caller) as connection:
         return ask_again(connection, method, path, headers)
+
+
+def ask_over_http2(
+    port: int,
+    caller: Caller,
+    method: str,
+    path: str,
+    headers: Sequence[tuple[str, str]],
+) -> Answer:
+    (_, host), *rest = headers
+    pseudo = [(":method", method), (":scheme", "https"), (":path", path), (":authority", host)]
+    with connect(port, caller) as connection:
+        connection.connect()
+        return Answer(status_of(connection.sock, [*pseudo, *rest]), {})
 
 
 def connect(port: int, caller: Caller) -> "Connection":

@@ -60,6 +60,7 @@ class Cell:
     otherwise: int | None
     host: str = HOST
     headers: tuple[tuple[str, str], ...] = field(default=())
+    is_http2: bool = False
     why: str = ""
 
     @property

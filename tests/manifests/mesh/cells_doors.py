@@ -41,6 +41,7 @@ ACTIVATORS = [
     at_activator(FRONTEND, "missing", INFER, 403, TOKENS, 200),
     at_activator(FRONTEND, "expired", INFER, 401, TOKENS, 200),
     at_activator(STRANGER, "right", INFER, 403, AT_ACTIVATOR, 200),
+    at_activator(FRONTEND, "right", INFER, 200, REQUESTS, 403, is_http2=True, why="HTTP/2"),
     at_activator(STRANGER, "right", INFER, 403, AT_ACTIVATOR, 200, host="other.evil"),
     at_activator("evil/frontend", "right", INFER, 403, AT_ACTIVATOR, 200),
     at_activator("frontend-2/web", "right", INFER, 403, AT_ACTIVATOR, 200),
@@ -71,6 +72,24 @@ ACTIVATORS = [
         why="two values of a header",
     ),
 ]
+# Over HTTP/2 Envoy hands blanks on; the activator takes them off.
+BLANKS = [
+    Cell(
+        "activator",
+        who,
+        "right",
+        INFER,
+        403,
+        AT_ACTIVATOR,
+        200,
+        host=host,
+        headers=(("knative-serving-namespace", namespace),),
+        is_http2=True,
+        why=f"namespace {namespace!r}",
+    )
+    for who, host in ((STRANGER, HOST), ("plain text", HOST), (FRONTEND, LATEST))
+    for namespace in ("r1", "r1 ", "r1\t", " r1", "\tr1", "r1 ,other", "r1\t,other", "  r1 ")
+]
 INSIDE = [
     inside(FRONTEND, "right", INFER, 200, REQUESTS, 403),
     inside(FRONTEND, "right", INFER, 200, REQUESTS, 403, host=OWN),
@@ -97,6 +116,9 @@ OUTSIDE = [
     outside("right", INFER, 200, REQUESTS, 403),
     outside("right", ("POST", "/openai/v1/chat/completions"), 200, REQUESTS, 403),
     outside("missing", INFER, 403, TOKENS_OUTSIDE, 200),
+    outside("right, in the query", INFER, 403, TOKENS_OUTSIDE, 200),
+    outside("without subject", INFER, 403, TOKENS_OUTSIDE, 200),
+    outside("empty subject", INFER, 403, TOKENS_OUTSIDE, 200),
     outside("wrong issuer", INFER, 401, TOKENS_OUTSIDE, 200),
     outside("wrong audience", INFER, 403, TOKENS_OUTSIDE, 200),
     outside("expired", INFER, 401, TOKENS_OUTSIDE, 200),
@@ -106,4 +128,4 @@ OUTSIDE = [
     outside("missing", ("GET", "/v2/models/r1/ready"), 200, REQUESTS, 403),
     outside("missing", ("GET", "/v2/models/r1"), 403, TOKENS_OUTSIDE, 200),
 ]
-CELLS = [*ACTIVATORS, *INSIDE, *OUTSIDE]
+CELLS = [*ACTIVATORS, *BLANKS, *INSIDE, *OUTSIDE]

@@ -71,6 +71,15 @@ TOKENS_OF_BOTH = [
         "no token at all": 401,
     }.items()
 ]
+NOBODYS = [
+    # A client's rate is its subject's: without one there is none.
+    *[
+        at(who, token, INFER, 403, TOKENS, 200)
+        for who in (ACTIVATOR, ISTIO_GATEWAY)
+        for token in ("without subject", "empty subject", "right, in the query")
+    ],
+    at(ACTIVATOR, "many subjects", INFER, 401, TOKENS, 200),
+]
 HEALTH = [
     at(ACTIVATOR, "missing", LIVE, 200, REQUESTS, 403),
     at(ISTIO_GATEWAY, "missing", ("GET", "/v2/health/ready"), 200, REQUESTS, 403),
@@ -126,6 +135,7 @@ CELLS = [
     *ALLOWED,
     *CALLERS,
     *TOKENS_OF_BOTH,
+    *NOBODYS,
     *HEALTH,
     *SHUT,
     *KNATIVES_OWN,

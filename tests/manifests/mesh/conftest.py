@@ -13,7 +13,7 @@ import yaml
 
 from manifests.lint.render import render
 from tests.manifests.mesh import cells_doors, cells_predictor, envoy
-from tests.manifests.mesh.callers import Answer, Caller, ask
+from tests.manifests.mesh.callers import Answer, Caller, ask, ask_over_http2
 from tests.manifests.mesh.cells import NEVER, Cell
 from tests.manifests.mesh.identities import Authority, tokens
 from tests.manifests.mesh.istio.objects import Json, identity
@@ -34,11 +34,17 @@ class Doors:
     admin: str
 
     def ask(self, cell: Cell, mesh: object = frozenset()) -> Answer:
-        return ask(
+        method, path = cell.asks
+        authorization = self.authorization(cell.token, cell.id)
+        if cell.token == "right, in the query":
+            [(_, value)] = self.authorization("right", cell.id)
+            path = f"{path}?access_token={value.removeprefix('Bearer ')}"
+        return (ask_over_http2 if cell.is_http2 else ask)(
             self.meshes[mesh].doors[cell.door],
             self.caller(cell.who, cell.host),
-            *cell.asks,
-            [("host", cell.host), *cell.headers, *self.authorization(cell.token, cell.id)],
+            method,
+            path,
+            [("host", cell.host), *cell.headers, *authorization],
         )
 
     def count(self, cluster: str, statistic: str) -> int:

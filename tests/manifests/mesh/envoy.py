@@ -1,4 +1,7 @@
-"""Envoy: the parts of its configuration that do not depend on a policy, and its process."""
+"""Envoy: the parts of its configuration that do not depend on a policy, and its process.
+
+The package has Envoy 1.40.0; Istio 1.27 ships an older one.
+"""
 
 import json
 import subprocess
@@ -21,8 +24,13 @@ MANAGER = (
 )
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
+TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 INSPECTOR = "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 UPSTREAM = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+AS_DOWNSTREAM: Json = {"use_downstream_protocol_config": {"http2_protocol_options": {}}}
+# What Istio takes a port named http for, and one named h2c or grpc.
+HTTP_1: Json = {"explicit_http_config": {"http_protocol_options": {}}}
+HTTP_2: Json = {"explicit_http_config": {"http2_protocol_options": {}}}
 NORMALIZATIONS: dict[str, Json] = {
     "BASE": {"normalize_path": True},
     "DECODE_AND_MERGE_SLASHES": {
@@ -49,6 +57,12 @@ def chain(manager: Json, transport: Json | None, **match: object) -> Json:
     http = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
     result: Json = {"filters": [http], "filter_chain_match": match}
     return result | ({"transport_socket": transport} if transport else {})
+
+
+def tcp_chain(name: str, filters: list[Json], to: str, **match: object) -> Json:
+    proxy = {"@type": TCP_PROXY, "stat_prefix": name, "cluster": to}
+    last = {"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}
+    return {"filters": [*filters, last], "filter_chain_match": match}
 
 
 def manager(name: str, hosts: list[Json], normalization: str) -> Json:
@@ -88,18 +102,20 @@ def upstream_tls(identity: Identity, authority: str) -> Json:
     return {"name": "tls", "typed_config": config}
 
 
-def cluster(name: str, *ports: int, tls: Json | None = None, **settings: object) -> Json:
+def cluster(
+    name: str,
+    *ports: int,
+    tls: Json | None = None,
+    protocol: Json = AS_DOWNSTREAM,
+    **settings: object,
+) -> Json:
     endpoints = [{"endpoint": {"address": address(port)}} for port in ports]
-    protocol = {
-        "@type": UPSTREAM,
-        "use_downstream_protocol_config": {"http2_protocol_options": {}},
-    }
     return {
         "name": name,
         "connect_timeout": "2s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"@type": UPSTREAM} | protocol
         },
         **({"transport_socket": tls} if tls else {}),
         **settings,

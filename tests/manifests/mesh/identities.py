@@ -81,7 +81,10 @@ class Issuer:
 
     def token(self, subject: str, **claims: Any) -> str:
         standard = {"iss": ISSUER, "aud": "r1", "sub": subject, "exp": time.time() + HOUR_S}
-        return jwt.encode(standard | claims, self._key, "ES256", {"kid": "1"})
+        given = {key: value for key, value in (standard | claims).items() if value is not None}
+        # As it is: PyJWT's own encoder refuses a subject that is no string.
+        payload = json.dumps(given).encode()
+        return jwt.PyJWS().encode(payload, self._key, "ES256", {"kid": "1"})
 
 
 def tokens(issuer: Issuer, subject: str) -> dict[str, str | None]:
@@ -90,10 +93,15 @@ def tokens(issuer: Issuer, subject: str) -> dict[str, str | None]:
     return {
         "right": issuer.token(subject),
         "missing": None,
+        # Not in the header.
+        "right, in the query": None,
         "wrong issuer": issuer.token(subject, iss="https://evil.example.com"),
         "wrong audience": issuer.token(subject, aud="another"),
         "expired": issuer.token(subject, exp=time.time() - HOUR_S),
         "bad signature": Issuer().token(subject),
         "no signature": jwt.encode(unsigned, None, "none"),
         "no token at all": "abc",
+        "without subject": issuer.token(subject, sub=None),
+        "empty subject": issuer.token(""),
+        "many subjects": issuer.token(subject, sub=[subject]),
     }

@@ -20,6 +20,23 @@ def test_traces_go_to_a_provider_that_istiod_knows() -> None:
     assert tracing["providers"] == [{"name": each["name"]} for each in MESH["extensionProviders"]]
 
 
+def test_traces_may_leave_to_where_the_provider_listens() -> None:
+    (provider,) = MESH["extensionProviders"]
+    (rule,) = objects()["NetworkPolicy r1/r1-tracing"]["spec"]["egress"]
+    assert [port["port"] for port in rule["ports"]] == [provider["opentelemetry"]["port"]]
+
+
+def test_sidecars_know_these_hosts_and_no_other() -> None:
+    (egress,) = objects()["Sidecar r1/default"]["spec"]["egress"]
+    assert egress["hosts"] == [
+        "./*",
+        "istio-system/*",
+        "default/kubernetes.default.svc.cluster.local",
+        "monitoring/*",
+        "observability/otel-collector.observability.svc.cluster.local",
+    ]
+
+
 def test_activator_and_gateway_know_the_same_client_namespaces() -> None:
     sources = [
         objects()[f"AuthorizationPolicy {namespace}/r1-callers"]["spec"]["rules"][0]["from"][0]
@@ -27,6 +44,11 @@ def test_activator_and_gateway_know_the_same_client_namespaces() -> None:
     ]
     namespaces = [source["source"]["notNamespaces"] for source in sources]
     assert namespaces == [["r1", "frontend", "processing"]] * 2
+
+
+def test_callers_are_asked_for_on_every_port_of_knatives_gateway() -> None:
+    rules = objects()["AuthorizationPolicy istio-system/r1-callers"]["spec"]["rules"]
+    assert [rule["to"][0]["operation"]["ports"] for rule in rules] == [["8081", "8444"]] * 2
 
 
 def test_both_ask_for_the_same_tokens() -> None:

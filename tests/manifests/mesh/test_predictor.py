@@ -36,7 +36,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, trust: Trust) -> Iterator[D
         rest_port, grpc_port = (
             int(address.rpartition(":")[2]) for address in (predictor.url, predictor.grpc_address)
         )
-        rpc = Mesh("grpc", documents, trust, grpc_port, doors(ports))
+        rpc = Mesh("grpc", documents, trust, grpc_port, doors(ports), pods_protocol=envoy.HTTP_2)
         meshes: dict[object, Mesh] = {
             "rest": Mesh("rest", documents, trust, rest_port, doors(ports)),
             "default paths": Mesh(

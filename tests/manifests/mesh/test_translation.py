@@ -19,6 +19,8 @@ PLANTED = [
     ("PeerAuthentication r1/default", ["spec"]),
     ("PeerAuthentication r1/default", ["spec", "mtls"]),
     ("RequestAuthentication r1/r1", ["spec", "jwtRules", 0]),
+    ("RequestAuthentication r1/r1", ["spec", "jwtRules", 0, "fromHeaders", 0]),
+    ("AuthorizationPolicy istio-system/r1-external", ["spec", "rules", 0, "when", 0]),
     ("DestinationRule r1/r1-pods", ["spec", "trafficPolicy", "outlierDetection"]),
     ("DestinationRule r1/r1-pods", ["spec", "trafficPolicy", "connectionPool", "tcp"]),
     ("EnvoyFilter r1/r1-rate-limit", ["spec", "configPatches", 0, "match"]),

@@ -8,10 +8,10 @@ from functools import partial
 from tests.manifests.mesh import envoy
 from tests.manifests.mesh.identities import JWKS_URI, Authority, Identity, Issuer
 from tests.manifests.mesh.istio.authentication import jwt_filters, peer_mode
-from tests.manifests.mesh.istio.authorization import rbac_filters
+from tests.manifests.mesh.istio.authorization import network_rbac_filters, rbac_filters
 from tests.manifests.mesh.istio.gateways import server
 from tests.manifests.mesh.istio.objects import Json, Workload
-from tests.manifests.mesh.istio.routes import virtual_hosts
+from tests.manifests.mesh.istio.routes import redirects, virtual_hosts
 from tests.manifests.mesh.istio.traffic import (
     cluster_settings,
     is_mutual,
@@ -26,6 +26,8 @@ GATEWAY = {"inside": 8081, "outside": 8443, "plain": 8080}
 DOORS = (*PREDICTOR, *ACTIVATOR, *GATEWAY)
 LOCAL_GATEWAY = "knative-local-gateway.istio-system.svc.cluster.local"
 PRIVATE = "r1-predictor-00001-private.r1.svc.cluster.local"
+# A host of another tenant of the gateway, on the same port.
+TENANT = "tenant.example.com"
 # Not a policy: whether TLS asks callers for a certificate of the mesh's authority.
 VERIFICATION = "the verification of certificates"
 ECHO = {
@@ -59,6 +61,12 @@ class Mesh:
     instead: Mapping[str, int] = field(default_factory=dict)
     # Ports of the pods, in place of the predictor's door.
     pods: tuple[int, ...] = ()
+    # Of the port of the pods: http or h2c.
+    pods_protocol: Json = field(default_factory=lambda: envoy.HTTP_1)
+    # Proxies before the gateway whose X-Forwarded headers it believes.
+    num_trusted_proxies: int = 0
+    # The port of another tenant's server, which TLS passes through to.
+    tenant: int | None = None
 
     def listeners(self) -> list[Json]:
         predictor = self._workload("r1", PREDICTOR, component="predictor", service="r1-predictor")
@@ -79,6 +87,7 @@ class Mesh:
             envoy.cluster(
                 named("pods"),
                 *(self.pods or [self.doors["predictor"]]),
+                protocol=self.pods_protocol,
                 **({} if self.pods else {"tls": self._tls_as(activator)}),
                 **(cluster_settings(policy) if policy else {}),
             ),
@@ -89,6 +98,7 @@ class Mesh:
                 **({"tls": self._tls_as(gateway)} if is_local_mutual else {}),
             ),
             *[envoy.cluster(named(host), port) for host, port in self.instead.items()],
+            *([envoy.cluster(named("tenant"), self.tenant)] if self.tenant else []),
         ]
 
     def app_host(self) -> list[Json]:
@@ -144,13 +154,16 @@ class Mesh:
         name, port = {
             "inside": (local, 8081),
             "outside": ("r1/r1-external", 443),
-            "plain": ("r1/r1-external", 80),
+            "plain": ("r1/r1-external-plain", 80),
         }[door]
         asked = server(self.documents[f"Gateway {name}"], port)
         hosts = virtual_hosts(self._values, name, self._cluster)
         if asked.is_redirect:
-            hosts = [host | {"require_tls": "ALL"} for host in hosts]
-        manager = envoy.manager(door, hosts, self.normalization) | {"use_remote_address": True}
+            hosts = redirects(asked.hosts, hosts)
+        manager = envoy.manager(door, hosts, self.normalization) | {
+            "use_remote_address": True,
+            "xff_num_trusted_hops": self.num_trusted_proxies,
+        }
         manager = envoy.with_filters(manager, self._filters(workload))
         gateway = self._account("istio-system", "istio-ingressgateway-service-account")
         transport, match = None, {}
@@ -160,8 +173,12 @@ class Mesh:
             identity = self.trust.mesh.host(asked.server_names[0])
             transport = envoy.downstream_tls(identity, None, asked.min_version)
             match = {"server_names": asked.server_names}
-        chain = envoy.chain(manager, transport, **match)
-        return envoy.listener(f"{self.name} {door}", self.doors[door], [chain])
+        chains = [envoy.chain(manager, transport, **match)]
+        if self.tenant and door == "outside":
+            filters = network_rbac_filters(self._values, workload)
+            names = {"server_names": [TENANT]}
+            chains.append(envoy.tcp_chain("tenant", filters, f"{self.name} tenant", **names))
+        return envoy.listener(f"{self.name} {door}", self.doors[door], chains)
 
     def _cluster(self, host: str, port: int) -> str:
         """The cluster of a Service; behind the public ones of revisions is the activator."""
@@ -193,7 +210,9 @@ def _everything(route: Json) -> Json:
     return {"name": "all", "domains": ["*"], "routes": [route]}
 
 
-def echo(port: int, status: int = 200, delay: str | None = None) -> Json:
+def echo(
+    port: int, status: int = 200, delay: str | None = None, transport: Json | None = None
+) -> Json:
     """A listener that answers everything with what it was asked."""
     headers = [{"header": {"key": key, "value": value}} for key, value in ECHO.items()]
     route: Json = {
@@ -212,7 +231,7 @@ def echo(port: int, status: int = 200, delay: str | None = None) -> Json:
         "internal_address_config": everybody
     }
     return envoy.listener(
-        f"echo {port}", port, [envoy.chain(envoy.with_filters(manager, []), None)]
+        f"echo {port}", port, [envoy.chain(envoy.with_filters(manager, []), transport)]
     )
 
 

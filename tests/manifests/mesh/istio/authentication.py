@@ -48,8 +48,8 @@ def jwt_filters(
 
 
 def _provider(rule: Json, keys: Mapping[str, str]) -> Json:
-    issuer, uri, audiences, is_forwarded = read(
-        rule, "issuer", "jwksUri", "audiences", "forwardOriginalToken"
+    issuer, uri, audiences, is_forwarded, headers = read(
+        rule, "issuer", "jwksUri", "audiences", "forwardOriginalToken", "fromHeaders"
     )
     return {
         "issuer": issuer,
@@ -57,4 +57,11 @@ def _provider(rule: Json, keys: Mapping[str, str]) -> Json:
         "forward": bool(is_forwarded),
         "payload_in_metadata": "payload",
         "local_jwks": {"inline_string": keys[uri]},
+        # With neither places nor parameters Envoy looks in Authorization and in ?access_token=.
+        "from_headers": [_place(header) for header in headers or []],
     }
+
+
+def _place(header: Json) -> Json:
+    name, prefix = read(header, "name", "prefix")
+    return {"name": name, "value_prefix": prefix or ""}

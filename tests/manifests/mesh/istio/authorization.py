@@ -1,4 +1,4 @@
-"""AuthorizationPolicy as Envoy's RBAC filters: DENY first, then ALLOW."""
+"""AuthorizationPolicy as Envoy's RBAC filters, for HTTP and for TCP: DENY first, then ALLOW."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,6 +13,9 @@ from tests.manifests.mesh.istio.objects import (
     selected,
 )
 
+SNI = "connection.sni"
+# What says nothing of a connection: on TCP Istio drops it from a DENY.
+HTTP_FIELDS = {"hosts", "paths", "methods", "requestPrincipals"}
 NEVER = {"permissions": [{"not_rule": {"any": True}}], "principals": [{"any": True}]}
 
 
@@ -28,6 +31,36 @@ def rbac_filters(documents: Iterable[Json], workload: Workload) -> list[Json]:
         if rules:
             filters.append(_filter(action, rules))
     return filters
+
+
+def network_rbac_filters(documents: Iterable[Json], workload: Workload) -> list[Json]:
+    """For TCP; an ALLOW, whose rules Istio drops whole there, is Untranslated."""
+    rules = {}
+    for policy in selected(documents, "AuthorizationPolicy", workload):
+        _, action, policy_rules = read(policy["spec"], "selector", "action", "rules")
+        if action != "DENY":
+            raise Untranslated(f"{action or 'ALLOW'} on TCP")
+        rules |= _rules(identity(policy), [_of_connection(rule) for rule in policy_rules], workload)
+    config = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+        "stat_prefix": "tcp",
+        "rules": {"action": "DENY", "policies": rules},
+    }
+    return [{"name": "envoy.filters.network.rbac", "typed_config": config}] if rules else []
+
+
+def _of_connection(rule: Json) -> Json:
+    sources, operations, conditions = read(rule, "from", "to", "when")
+    return {
+        "from": [{"source": _known_on_tcp(entry["source"])} for entry in sources or []],
+        "to": [{"operation": _known_on_tcp(entry["operation"])} for entry in operations or []],
+        "when": [each for each in conditions or [] if not each["key"].startswith("request.")],
+    }
+
+
+def _known_on_tcp(body: Json) -> Json:
+    negated = {f"not{name[0].upper()}{name[1:]}" for name in HTTP_FIELDS}
+    return {name: values for name, values in body.items() if name not in HTTP_FIELDS | negated}
 
 
 def _filter(action: str, policies: Json) -> Json:
@@ -48,14 +81,24 @@ def _rules(name: str, rules: list[Json], workload: Workload) -> Json:
 
 def _rule(rule: Json, workload: Workload) -> Json:
     sources, operations, conditions = read(rule, "from", "to", "when")
-    common = [part for condition in conditions or [] for part in _condition(condition)]
+    of_caller = [each for each in conditions or [] if each["key"] != SNI]
+    of_target = [_server_name(each) for each in conditions or [] if each["key"] == SNI]
+    common = [part for condition in of_caller for part in _condition(condition)]
     return {
-        "permissions": [_operation(to, workload) for to in operations or []] or [{"any": True}],
+        "permissions": [
+            _operation(to, of_target, workload) for to in operations or [{"operation": {}}]
+        ],
         "principals": [_source(source, common) for source in sources or [{"source": {}}]],
     }
 
 
-def _operation(to: Json, workload: Workload) -> Json:
+def _server_name(condition: Json) -> Json:
+    _, values = read(condition, "key", "values")
+    names = [{"requested_server_name": matchers.string(value)} for value in values]
+    return {"or_rules": {"rules": names}}
+
+
+def _operation(to: Json, common: list[Json], workload: Workload) -> Json:
     (operation,) = read(to, "operation")
     kinds = {
         "hosts": lambda value: {"header": matchers.header(":authority", value, ignore_case=True)},
@@ -64,7 +107,8 @@ def _operation(to: Json, workload: Workload) -> Json:
         # One that the workload does not listen on matches nothing.
         "ports": lambda value: {"destination_port": workload.ports.get(int(value), int(value))},
     }
-    return {"and_rules": {"rules": _all(operation, kinds, "rules", "or_rules", "not_rule")}}
+    parts = _all(operation, kinds, "rules", "or_rules", "not_rule") + common
+    return {"and_rules": {"rules": parts or [{"any": True}]}}
 
 
 def _source(entry: Json, common: list[Json]) -> Json:

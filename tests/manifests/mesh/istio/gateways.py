@@ -9,9 +9,13 @@ VERSIONS = {None: "TLSv1_2", "TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
 
 @dataclass(frozen=True)
 class Server:
-    """``mode`` is None for plain text; ``server_names`` are what a client must ask TLS for."""
+    """``mode`` is None for plain text; ``server_names`` are what a client must ask TLS for.
+
+    ``hosts`` are as they are written, with the namespaces that may route them.
+    """
 
     mode: str | None
+    hosts: tuple[str, ...]
     server_names: tuple[str, ...]
     min_version: str
     is_redirect: bool
@@ -30,4 +34,6 @@ def server(gateway: Json, port: int) -> Server:
     if (mode == "SIMPLE") != bool(credential) or (protocol == "HTTPS") != bool(mode):
         raise Untranslated(f"server {found}")
     names = tuple(host.rpartition("/")[2] for host in hosts)
-    return Server(mode, () if names == ("*",) else names, VERSIONS[version], bool(is_redirect))
+    return Server(
+        mode, tuple(hosts), () if names == ("*",) else names, VERSIONS[version], bool(is_redirect)
+    )

@@ -34,6 +34,21 @@ def virtual_hosts(documents: Iterable[Json], gateway: str, cluster: Cluster) -> 
     return hosts
 
 
+def redirects(names: Iterable[str], hosts: Iterable[Json]) -> list[Json]:
+    """Make hosts redirect to HTTPS; what no VirtualService names has nothing behind it.
+
+    Istio takes such a name as it is written: nobody asks for one with a namespace.
+    """
+    redirecting = [host | {"require_tls": "ALL"} for host in hosts]
+    known = {domain for host in redirecting for domain in host["domains"]}
+    bare = [
+        {"name": name, "domains": [name, f"{name}:*"], "routes": [], "require_tls": "ALL"}
+        for name in names
+        if name not in known
+    ]
+    return [*redirecting, *bare]
+
+
 def _route(route: Json, match: Json, cluster: Cluster) -> Json:
     name, _, headers, direct, fault, *action = read(
         route,
