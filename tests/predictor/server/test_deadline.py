@@ -82,7 +82,8 @@ def metrics(predictor: Any) -> str:
 
 
 def outcomes(predictor: Any, route: str) -> dict[str, float]:
-    """Return how often each outcome was had."""
+    """Return how often each outcome was had, if it was."""
     lines = [line for line in metrics(predictor).splitlines() if "r1_requests_total" in line]
     own = [line for line in lines if f'route="{route}"' in line]
-    return {line.split('outcome="')[1].split('"')[0]: float(line.split()[-1]) for line in own}
+    counts = {line.split('outcome="')[1].split('"')[0]: float(line.split()[-1]) for line in own}
+    return {outcome: count for outcome, count in counts.items() if count}

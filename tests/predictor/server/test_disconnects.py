@@ -214,7 +214,7 @@ def outcomes(predictor: Any) -> set[tuple[str, str]]:
         (sample.labels["route"], sample.labels["outcome"])
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == "r1_requests_total"
+        if sample.name == "r1_requests_total" and sample.value
     }
     return {(route, outcome) for route, outcome in ended if route != "metrics"}
 
