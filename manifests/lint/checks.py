@@ -6,21 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 from manifests.lint import (
     annotations,
     contents,
+    hosts,
     images,
     knative,
     kserve,
+    literals,
     mesh,
+    namespaces,
+    patches,
     pods,
     program,
     raw,
     references,
+    resources,
+    rights,
     rollout,
+    routes,
+    scaling,
     schema,
     selectors,
+    settings,
 )
 from manifests.lint.faults import Fault, Finding
 from manifests.lint.locate import locate
@@ -51,9 +61,12 @@ def run(root: Path, names: Collection[str], crd_dir: Path | None) -> Result:
     folders = tuple(f"{name}/" for name in names)
     faults = {
         fault
-        for fault in (*unrendered, *raw.check(root), *rollout.check(root))
+        for fault in (*raw.check(root), *rollout.check(root), *patches.check(root, recipes(root)))
         if not folders or fault.file.startswith(folders)
     }
+    # Of one unreadable file most targets are made: its own line says it all.
+    if not any(map(raw.is_unreadable, faults)):
+        faults |= unrendered
     for target in targets:
         faults |= set(faults_of(target, root, crd_dir))
     return Result(
@@ -132,8 +145,14 @@ def findings(target: Target, crd_dir: Path | None) -> Iterator[Finding]:
         if pod.is_knative:
             yield from knative.check(pod, target.settings)
         yield from pods.security(pod)
-    for check in (images, references, selectors, mesh, program, contents):
+    for check in CHECKS:
         yield from check.check(target)
+
+
+CHECKS: Final = (
+    *(images, references, selectors, mesh, hosts, program, contents),
+    *(settings, namespaces, resources, scaling, rights, routes, literals),
+)
 
 
 def _unchecked(targets: list[Target], crd_dir: Path | None) -> Iterator[tuple[str, str]]:

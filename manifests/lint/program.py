@@ -14,6 +14,7 @@ from predictor.protocol.openapi.document import openapi_document
 
 OURS: Final = "ours"
 MODELS: Final = "/mnt/models"
+DEFAULTS: Final = "r1-defaults"
 # queue-proxy holds SIGTERM until this long after the last request (Knative).
 DRAIN_S: Final = 30
 MARGIN_S: Final = 10
@@ -146,12 +147,18 @@ def _defaults_mount(
     pod: Pod, path: Path, container: dict[str, Any], line: CommandLine
 ) -> Iterator[Finding]:
     directory = line.values["defaults_dir"]
+    named = {
+        volume.get("name"): at(volume, "configMap", "name") for volume in items(pod.spec, "volumes")
+    }
     if directory is not None and directory not in _mounted(container):
         yield _fault(pod, line, path, "defaults_dir", "must be where a ConfigMap is mounted")
     for index, mount in enumerate(items(container, "volumeMounts")):
         if mount.get("mountPath") == directory and "subPath" in mount:
             rule = f"must not be there: such a mount never changes ({OURS})"
             yield Finding(pod.document, (*path, "volumeMounts", index, "subPath"), rule)
+        if directory is None and named.get(mount.get("name")) == DEFAULTS:
+            rule = f"needs --defaults-dir={mount.get('mountPath')}: nobody reads it ({OURS})"
+            yield Finding(pod.document, (*path, "volumeMounts", index, "mountPath"), rule)
 
 
 def _batch(pod: Pod, path: Path, line: CommandLine) -> Iterator[Finding]:

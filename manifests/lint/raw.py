@@ -11,6 +11,8 @@ from manifests.lint.faults import Fault, at, items, value_text
 from manifests.lint.render import KUSTOMIZATION
 
 OURS: Final = "ours"
+NO_YAML: Final = "must be YAML"
+TWICE: Final = "is there twice"
 # The lint itself, and what configures no cluster.
 OUTSIDE: Final = ("lint", "single-host")
 PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -22,16 +24,26 @@ def check(root: Path) -> list[Fault]:
     files = [file for file in sorted(root.rglob("*")) if file.is_file() and _is_ours(file, root)]
     faults: list[Fault] = []
     used: set[Path] = set()
+    is_all_read = True
     for file in files:
         faults.extend(_text(file, root))
         if file.suffix in (".yaml", ".yml"):
             faults.extend(_yaml(file, root))
-        if file.name == KUSTOMIZATION and not any(fault.line for fault in _yaml(file, root)):
+        if file.name == KUSTOMIZATION:
+            if any(_yaml(file, root)):
+                is_all_read = False
+                continue
             named = dict(_named(file))
             used.update((file.parent / name).resolve() for name in named)
             faults.extend(_absent(file, root, named))
-    faults.extend(_dead(files, root, used))
+    if is_all_read:
+        faults.extend(_dead(files, root, used))
     return faults
+
+
+def is_unreadable(fault: Fault) -> bool:
+    """Whether kustomize will refuse the file too, and whatever is made of it."""
+    return fault.rule.startswith((NO_YAML, TWICE))
 
 
 def _is_ours(file: Path, root: Path) -> bool:
@@ -56,7 +68,7 @@ def _yaml(file: Path, root: Path) -> Iterator[Fault]:
         nodes = list(yaml.compose_all(file.read_text(), Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        yield _fault(file, root, line, "text", f'"{error.problem}"', "must be YAML")
+        yield _fault(file, root, line, "text", f'"{error.problem}"', NO_YAML)
         return
     if len(nodes) != 1:
         line = nodes[1].start_mark.line + 1 if nodes else 1
@@ -76,12 +88,14 @@ def _duplicates(node: yaml.Node, file: Path, root: Path) -> Iterator[Fault]:
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for name, value in node.value:
-            if name.value in seen:
+            # A key that is no word is its own node, and so never there twice.
+            key = name.value if isinstance(name, yaml.ScalarNode) else name
+            if key in seen:
                 line = name.start_mark.line + 1
-                yield _fault(
-                    file, root, line, name.value, value_text(value.value), "is there twice"
-                )
-            seen.add(name.value)
+                is_word = isinstance(value, yaml.ScalarNode)
+                text = value_text(value.value) if is_word else "..."
+                yield _fault(file, root, line, key, text, TWICE)
+            seen.add(key)
             yield from _duplicates(value, file, root)
 
 

@@ -80,7 +80,11 @@ def recipes(root: Path = MANIFESTS) -> list[Recipe]:
 
 
 def _is_component(file: Path) -> bool:
-    body = yaml.safe_load(file.read_text())
+    try:
+        body = yaml.safe_load(file.read_text())
+    except yaml.YAMLError:
+        # Rendering it will say so.
+        return False
     return isinstance(body, dict) and body.get("kind") == "Component"
 
 

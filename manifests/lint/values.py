@@ -14,6 +14,7 @@ ValueRule = Callable[[Any], str | None]
 UNIT_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 # The forms that Go's time.ParseDuration takes, signs left out.
 DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|us|ns|s))+|0")
+QUANTITY: Final = re.compile(r"\d+(?:\.\d*)?(m|k|Ki|[MGTPE]i?|[eE][+-]?\d+)?")
 PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
 
 
@@ -96,6 +97,18 @@ def duration(least_s: float, most_s: float | None = None) -> ValueRule:
         if found_s is None or found_s < least_s or found_s % 1:
             return allowed
         return allowed if most_s is not None and found_s > most_s else None
+
+    return rule
+
+
+def quantity(name: str) -> ValueRule:
+    """A quantity of a resource; the thousandths of a byte that 512m means are none of memory."""
+    allowed = "must be a quantity" + ("" if name == "cpu" else ", not in thousandths (m)")
+
+    def rule(value: Any) -> str | None:
+        found = QUANTITY.fullmatch(str(value))
+        is_wrong = isinstance(value, bool) or found is None or (name != "cpu" and found[1] == "m")
+        return allowed if is_wrong else None
 
     return rule
 

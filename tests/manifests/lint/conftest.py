@@ -13,12 +13,18 @@ from manifests.lint.target import Target
 
 
 @pytest.fixture(scope="session")
-def crd_dir(pytestconfig: pytest.Config) -> Path:
+def crd_dir(pytestconfig: pytest.Config) -> Path | None:
+    """None: most rules need no CRDs."""
     given = pytestconfig.getoption("--crd-dir") or os.environ.get("TEST_CRD_DIR")
     folder = Path(given) if given else BESIDE
-    if not folder.is_dir():
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def crds(crd_dir: Path | None) -> Path:
+    if crd_dir is None:
         pytest.skip("no CRDs: give --crd-dir or TEST_CRD_DIR, or put them in ../shared/crds")
-    return folder
+    return crd_dir
 
 
 @pytest.fixture(scope="session")

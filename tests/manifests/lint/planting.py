@@ -16,6 +16,21 @@ ANNOTATIONS: Final = ("metadata", "annotations")
 PREDICTOR: Final = ("spec", "predictor")
 CONTAINER: Final = (*PREDICTOR, "containers", 0)
 POD_ANNOTATIONS: Final = (*PREDICTOR, "annotations")
+QUANTITIES: Final = {"cpu": "1", "memory": "64Mi"}
+# A container beside the predictor's, with nothing to say against it.
+SIDE: Final = {
+    "name": "side",
+    "image": "example.com/side:1",
+    "resources": {"requests": QUANTITIES, "limits": QUANTITIES},
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+}
 
 
 def plant(target: Target, subject: str, edits: Mapping[FieldPath, Any]) -> Target:

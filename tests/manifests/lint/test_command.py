@@ -26,7 +26,7 @@ def lint(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_typo_in_the_base_is_one_line_for_all_objects_made_of_it(
-    tree: Path, crd_dir: Path, capsys: pytest.CaptureFixture[str]
+    tree: Path, crds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tree / "base/inferenceservice.yaml"
     before, _, after = file.read_text().partition("minReplicas: 0")
@@ -34,7 +34,7 @@ def test_a_typo_in_the_base_is_one_line_for_all_objects_made_of_it(
     number = before.count("\n") + 1
 
     with pytest.raises(SystemExit) as ended:
-        main(["base", "components/grpc", f"--root={tree}", f"--crd-dir={crd_dir}"])
+        main(["base", "components/grpc", f"--root={tree}", f"--crd-dir={crds}"])
 
     assert ended.value.code == 1
     [line, summary] = capsys.readouterr().out.splitlines()
@@ -43,6 +43,67 @@ def test_a_typo_in_the_base_is_one_line_for_all_objects_made_of_it(
         "unknown field (CRD of serving.kserve.io)"
     )
     assert re.fullmatch(r"\d+ objects in 2 targets, 1 faults", summary)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        pytest.param(
+            "base/inferenceservice.yaml",
+            "spec: [\n",
+            'base/inferenceservice.yaml:2: file: text = "did not find expected node content": '
+            "must be YAML (ours)",
+            id="no-yaml",
+        ),
+        pytest.param(
+            "base/serviceaccount.yaml",
+            "kind: ServiceAccount\nkind: ServiceAccount\n",
+            'base/serviceaccount.yaml:2: file: kind = "ServiceAccount": is there twice (ours)',
+            id="a-key-twice",
+        ),
+        pytest.param(
+            "base/kustomization.yaml",
+            "resources: [\n",
+            'base/kustomization.yaml:2: file: text = "did not find expected node content": '
+            "must be YAML (ours)",
+            id="a-kustomization",
+        ),
+    ],
+)
+def test_an_unreadable_file_is_one_line_for_all_that_is_made_of_it(
+    tree: Path, capsys: pytest.CaptureFixture[str], file: str, text: str, line: str
+) -> None:
+    (tree / file).write_text(text)
+
+    with pytest.raises(SystemExit):
+        main(["base", "components/canary", f"--root={tree}"])
+
+    assert capsys.readouterr().out.splitlines()[:-1] == [line]
+
+
+def test_a_target_made_of_an_unreadable_file_elsewhere_does_not_render(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "base/inferenceservice.yaml").write_text("spec: [\n")
+
+    with pytest.raises(SystemExit):
+        main(["components/canary", f"--root={tree}"])
+
+    [line, _] = capsys.readouterr().out.splitlines()
+    place = "components/canary/kustomization.yaml:1: file: target = components/canary"
+    assert line.startswith(f"{place}: must render: ")
+
+
+def test_a_patch_for_nothing_is_among_the_faults(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tree / "overlays/staging/kustomization.yaml"
+    file.write_text(file.read_text().replace("name: r1\n", "name: r2\n"))
+
+    with pytest.raises(SystemExit):
+        main(["overlays/staging", f"--root={tree}"])
+
+    assert ": must match an object (kustomize)" in capsys.readouterr().out
 
 
 def test_without_crds_it_says_what_was_not_checked_and_how_to_get_them(tree: Path) -> None:

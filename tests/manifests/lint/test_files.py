@@ -32,6 +32,11 @@ PERCENT = "spec.predictor.canaryTrafficPercent"
             id="a-key-twice",
         ),
         pytest.param(
+            {"a.yaml": f"{OBJECT}data:\n  b: x\ndata:\n  c: y\n"},
+            "a.yaml:5: file: data = ...: is there twice (ours)",
+            id="a-mapping-twice",
+        ),
+        pytest.param(
             {"a.yaml": f"{OBJECT}data:\n  b: x\t# tab\n"},
             'a.yaml:4: file: text = "\\t": must indent by two spaces, not tabs (ours)',
             id="a-tab",

@@ -11,7 +11,7 @@ from manifests.lint.render import render
 from manifests.lint.target import Target
 
 
-def faults(tree: Path, target: Target, crd_dir: Path) -> list[Fault]:
+def faults(tree: Path, target: Target, crd_dir: Path | None) -> list[Fault]:
     """Return the faults of a target whose files have changed."""
     recipe = target.recipe
     documents = render(recipe.resources, recipe.components, root=tree)
@@ -66,7 +66,7 @@ def faults(tree: Path, target: Target, crd_dir: Path) -> list[Fault]:
 def test_a_fault_names_its_file_and_line(
     targets: dict[str, Target],
     tree: Path,
-    crd_dir: Path,
+    crd_dir: Path | None,
     target: str,
     file: str,
     old: str,

@@ -11,7 +11,7 @@ from tests.manifests.lint.planting import lines
 
 
 @pytest.mark.parametrize("name", [recipe.name for recipe in recipes()])
-def test_a_target_has_no_fault(targets: dict[str, Target], crd_dir: Path, name: str) -> None:
+def test_a_target_has_no_fault(targets: dict[str, Target], crd_dir: Path | None, name: str) -> None:
     assert lines(targets[name], crd_dir) == []
 
 

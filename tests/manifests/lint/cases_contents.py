@@ -1,13 +1,8 @@
 """ConfigMaps and queries that their readers refuse, and images that move."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from manifests.lint.faults import Path as FieldPath
-from manifests.lint.target import Target
-from tests.manifests.lint.planting import CONTAINER, PREDICTOR, lines, plant
+from tests.manifests.lint.planting import CONTAINER, PREDICTOR
 
 CASES = [
     pytest.param(
@@ -126,15 +121,3 @@ CASES = [
         id="a-dashboard-of-an-unknown-metric",
     ),
 ]
-
-
-@pytest.mark.parametrize(("target", "subject", "edits", "line"), CASES)
-def test_a_planted_fault_gets_its_one_line(
-    targets: dict[str, Target],
-    crd_dir: Path,
-    target: str,
-    subject: str,
-    edits: dict[FieldPath, Any],
-    line: str,
-) -> None:
-    assert lines(plant(targets[target], subject, edits), crd_dir) == [line]

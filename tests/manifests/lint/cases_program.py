@@ -1,13 +1,8 @@
 """Flags, numbers, ports and paths that the program does not agree with."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from manifests.lint.faults import Path as FieldPath
-from manifests.lint.target import Target
-from tests.manifests.lint.planting import CONTAINER, GONE, PREDICTOR, lines, plant
+from tests.manifests.lint.planting import CONTAINER, GONE, PREDICTOR
 
 CASES = [
     pytest.param(
@@ -262,16 +257,15 @@ CASES = [
         ),
         id="a-liveness-that-knative-moves",
     ),
+    pytest.param(
+        "base",
+        "InferenceService/r1",
+        {(*CONTAINER, "args", 2): GONE},
+        (
+            "base/inferenceservice.yaml: InferenceService/r1: "
+            'spec.predictor.containers[0].volumeMounts[0].mountPath = "/etc/r1": needs '
+            "--defaults-dir=/etc/r1: nobody reads it (ours)"
+        ),
+        id="defaults-that-nobody-reads",
+    ),
 ]
-
-
-@pytest.mark.parametrize(("target", "subject", "edits", "line"), CASES)
-def test_a_planted_fault_gets_its_one_line(
-    targets: dict[str, Target],
-    crd_dir: Path,
-    target: str,
-    subject: str,
-    edits: dict[FieldPath, Any],
-    line: str,
-) -> None:
-    assert lines(plant(targets[target], subject, edits), crd_dir) == [line]

@@ -1,32 +1,14 @@
 """What Knative takes only with a setting of manifests/cluster."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from manifests.lint.faults import Path as FieldPath
-from manifests.lint.target import Target
-from tests.manifests.lint.planting import CONTAINER, PREDICTOR, lines, plant
+from tests.manifests.lint.planting import CONTAINER, PREDICTOR, SIDE
 
 CASES = [
     pytest.param(
         "base",
         "InferenceService/r1",
-        {
-            (*PREDICTOR, "containers", 1): {
-                "name": "sidecar",
-                "image": "sidecar:1",
-                "command": ["sleep"],
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "runAsNonRoot": True,
-                    "capabilities": {"drop": ["ALL"]},
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-            }
-        },
+        {(*PREDICTOR, "containers", 1): SIDE},
         (
             "base/inferenceservice.yaml: InferenceService/r1: spec.predictor.containers = "
             '[{"args": ["--model-name=r1", "--model-dir=/mnt/models", ...: needs '
@@ -118,15 +100,3 @@ CASES = [
         id="storage-uris-without-init-containers",
     ),
 ]
-
-
-@pytest.mark.parametrize(("target", "subject", "edits", "line"), CASES)
-def test_a_planted_fault_gets_its_one_line(
-    targets: dict[str, Target],
-    crd_dir: Path,
-    target: str,
-    subject: str,
-    edits: dict[FieldPath, Any],
-    line: str,
-) -> None:
-    assert lines(plant(targets[target], subject, edits), crd_dir) == [line]

@@ -1,13 +1,8 @@
 """Annotations that Knative or Istio would refuse, or not know."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from manifests.lint.faults import Path as FieldPath
-from manifests.lint.target import Target
-from tests.manifests.lint.planting import POD_ANNOTATIONS, lines, plant
+from tests.manifests.lint.planting import POD_ANNOTATIONS
 
 CASES = [
     pytest.param(
@@ -133,15 +128,3 @@ CASES = [
         id="a-misspelt-sidecar-annotation",
     ),
 ]
-
-
-@pytest.mark.parametrize(("target", "subject", "edits", "line"), CASES)
-def test_a_planted_fault_gets_its_one_line(
-    targets: dict[str, Target],
-    crd_dir: Path,
-    target: str,
-    subject: str,
-    edits: dict[FieldPath, Any],
-    line: str,
-) -> None:
-    assert lines(plant(targets[target], subject, edits), crd_dir) == [line]

@@ -1,13 +1,8 @@
 """Pods that the restricted profile would refuse, or ours."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from manifests.lint.faults import Path as FieldPath
-from manifests.lint.target import Target
-from tests.manifests.lint.planting import CONTAINER, GONE, PREDICTOR, lines, plant
+from tests.manifests.lint.planting import CONTAINER, GONE, PREDICTOR
 
 CASES = [
     pytest.param(
@@ -276,15 +271,3 @@ CASES = [
         id="a-port-of-the-host",
     ),
 ]
-
-
-@pytest.mark.parametrize(("target", "subject", "edits", "line"), CASES)
-def test_a_planted_fault_gets_its_one_line(
-    targets: dict[str, Target],
-    crd_dir: Path,
-    target: str,
-    subject: str,
-    edits: dict[FieldPath, Any],
-    line: str,
-) -> None:
-    assert lines(plant(targets[target], subject, edits), crd_dir) == [line]

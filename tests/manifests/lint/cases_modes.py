@@ -1,13 +1,8 @@
 """What fits another of KServe's modes, or another autoscaler."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from manifests.lint.faults import Path as FieldPath
-from manifests.lint.target import Target
-from tests.manifests.lint.planting import ANNOTATIONS, GONE, PREDICTOR, lines, plant
+from tests.manifests.lint.planting import ANNOTATIONS, GONE, PREDICTOR
 
 CASES = [
     pytest.param(
@@ -144,15 +139,3 @@ CASES = [
         id="a-metric-that-an-hpa-lacks",
     ),
 ]
-
-
-@pytest.mark.parametrize(("target", "subject", "edits", "line"), CASES)
-def test_a_planted_fault_gets_its_one_line(
-    targets: dict[str, Target],
-    crd_dir: Path,
-    target: str,
-    subject: str,
-    edits: dict[FieldPath, Any],
-    line: str,
-) -> None:
-    assert lines(plant(targets[target], subject, edits), crd_dir) == [line]
