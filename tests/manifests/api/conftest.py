@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from manifests.lint.render import MANIFESTS
+from manifests.lint.render import MANIFESTS, recipes, render
 from tests.manifests.api.api_server import api_server
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
@@ -51,14 +51,13 @@ def kubectl(kubeconfig: Path) -> Kubectl:
 
 @pytest.fixture(scope="session")
 def served(kubectl: Kubectl) -> Callable[[str], str]:
-    """Return what kustomize makes of a folder, without the kinds that an old server lacks."""
+    """Return what kustomize makes of a target, without the kinds that an old server lacks."""
     versions = set(kubectl("api-versions").stdout.split())
+    targets = {recipe.name: recipe for recipe in recipes()}
 
     @cache
-    def build(folder: str) -> str:
-        done = kubectl("kustomize", folder)
-        assert done.returncode == 0, done.stderr
-        documents = yaml.safe_load_all(done.stdout)
-        return yaml.safe_dump_all(d for d in documents if d["apiVersion"] in versions)
+    def build(name: str) -> str:
+        documents = render(targets[name].resources, targets[name].components)
+        return yaml.safe_dump_all(d.body for d in documents if d.api_version in versions)
 
     return build

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
+from manifests.lint.render import recipes
 from tests.manifests.api.conftest import Kubectl
 
 OVERLAYS = ["overlays/dev", "overlays/model", "overlays/staging", "overlays/production"]
@@ -49,6 +50,17 @@ def _objects(kubectl: Kubectl, text: str) -> list[dict[str, object]]:
         # Kubernetes 1.20 writes a claim anew that has not changed.
         del item["metadata"]["resourceVersion"]
     return items
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in recipes()])
+def test_the_server_takes_every_field(
+    kubectl: Kubectl, served: Callable[[str], str], name: str
+) -> None:
+    # The namespace of a dry run is not there for what follows.
+    kubectl("create", "namespace", "r1")
+    how = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
+    done = kubectl("apply", *how, "--filename=-", stdin=served(name))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)
