@@ -62,16 +62,6 @@ def encode_text(element: object) -> bytes:
     return element.encode()
 
 
-def as_fp32(element: object) -> object:
-    """Return a JSON number as gRPC would bring it; one beyond FP32 is for its bounds to refuse."""
-    if not isinstance(element, float):
-        return element
-    try:
-        return shortest(_FP32.unpack(_FP32.pack(element))[0])
-    except OverflowError:
-        return element
-
-
 def shortest(value: float) -> float:
     """Return the shortest decimal that is this FP32: 0.01 as FP32 is a hair less than 0.01."""
     shorter = (float(f"{value:.{digits}g}") for digits in range(6, 9))

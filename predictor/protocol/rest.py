@@ -23,7 +23,7 @@ from predictor.protocol.binary import (
     take_size,
 )
 from predictor.protocol.json_text import check_list, check_members, check_object, parse_object
-from predictor.protocol.raw import as_fp32, pack, unpack
+from predictor.protocol.raw import pack, unpack
 from predictor.protocol.tensors import (
     check_count,
     check_datatype,
@@ -155,8 +155,6 @@ def _parse_input(
         data = unpack(binary.take(size, what), datatype, num_rows, what)
     check_count(what, shape, num_rows, len(data))
     flat = _flatten(data, what) if len(shape) == 2 else data
-    if size is None and datatype == "FP32":
-        flat = [as_fp32(element) for element in flat]
     return InferInput(name, shape, datatype, flat, parameters)
 
 

@@ -153,10 +153,6 @@ CORPUS = {
         with_option("temperature", "FP64", [0.005]),
         "row 0: temperature is 0.005, must be 0 or a number from 0.01 to 2",
     ),
-    "0 in FP32 though not in JSON": (
-        with_option("top_p", "FP32", [1e-46]),
-        "row 0: top_p is 0.0, must be a number above 0",
-    ),
     "temperature gap in FP32": (
         with_option("temperature", "FP32", [0.005]),
         "row 0: temperature is 0.005, must be",
