@@ -77,11 +77,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.requests = Counter(
-            "r1_requests",
-            "Requests that have ended",
-            ["protocol", "route", "outcome"],
-            registry=registry,
+        self.requests = _counter(
+            registry, "r1_requests", "Requests that have ended", "protocol", "route", "outcome"
         )
         self.requests_in_flight = Gauge(
             "r1_requests_in_flight", "Requests under way", ["protocol"], registry=registry
@@ -93,11 +90,11 @@ class Metrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self.truncated_streams = Counter(
+        self.truncated_streams = _counter(
+            registry,
             "r1_truncated_streams",
             "Streams that failed after their first part was sent",
-            ["protocol"],
-            registry=registry,
+            "protocol",
         )
         self.queue_time = _seconds(registry, "r1_queue_time", "From the engine's queue to a batch")
         self.time_to_first_token = _seconds(
@@ -117,11 +114,8 @@ class Metrics:
         self.completion_tokens = _tokens(
             registry, "r1_completion_tokens", "Tokens of a completion, reasoning included"
         )
-        self.finish_reasons = Counter(
-            "r1_finish_reasons",
-            "Sequences that ended by themselves",
-            ["reason"],
-            registry=registry,
+        self.finish_reasons = _counter(
+            registry, "r1_finish_reasons", "Sequences that ended by themselves", "reason"
         )
         self.build_info = Gauge(
             "r1_build_info",
@@ -129,12 +123,8 @@ class Metrics:
             ["version", "model", "model_digest", "defaults_digest", "revision"],
             registry=registry,
         )
-
-        self.defaults_reloads = Counter(
-            "r1_defaults_reloads",
-            "Changes of the defaults' directory",
-            ["outcome"],
-            registry=registry,
+        self.defaults_reloads = _counter(
+            registry, "r1_defaults_reloads", "Changes of the defaults' directory", "outcome"
         )
         self.defaults_stale = Gauge(
             "r1_defaults_stale",
@@ -199,6 +189,10 @@ class EngineCollector(Collector):
         yield CounterMetricFamily(
             "r1_engine_restarts", "Engine processes after the first", self._client.num_restarts
         )
+
+
+def _counter(registry: CollectorRegistry, name: str, text: str, *labels: str) -> Counter:
+    return Counter(name, text, labels, registry=registry)
 
 
 def _seconds(

@@ -19,7 +19,7 @@ from predictor.metrics import Metrics
 from predictor.model import SERVER_VERSION, LanguageModel
 from predictor.server.grpc import GrpcServer
 from predictor.server.http import limited_protocol
-from predictor.server.reload import watch_defaults
+from predictor.server.reload import report_failure, watch_defaults
 from predictor.server.routes import install
 
 # After the grace period, for errors to reach those whose generation was not finished.
@@ -81,6 +81,7 @@ class PredictorServer(kserve.ModelServer):
             identified = asyncio.ensure_future(self._identify())
             announced = asyncio.ensure_future(self._announce(grpc_port))
             watching = asyncio.ensure_future(self._watch_defaults())
+            watching.add_done_callback(report_failure)
             signalled = asyncio.ensure_future(self._signalled.wait())
             await asyncio.wait({engine, rest, signalled}, return_when=asyncio.FIRST_COMPLETED)
             for task in (announced, identified, watching):

@@ -35,6 +35,12 @@ async def watch_defaults(
             on_reload()
 
 
+def report_failure(watching: asyncio.Future[None]) -> None:
+    """Log at once what ended the watching: nobody waits for it until the server stops."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        logger.error("the defaults are no longer watched", exc_info=error)
+
+
 class Changes:
     """Which of the snapshots seen one after the other are to be judged: each new one, once.
 

@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.manifests.ports import free_ports
 
 SHARED = Path(__file__).parents[4] / "shared"
 MISSING = (
@@ -49,7 +50,7 @@ def api_server(workdir: Path, crd_dir: Path | None) -> Iterator[Path]:
 def _envtest(assets: Path, workdir: Path) -> Iterator[Path]:
     """Start controller-runtime's pair of binaries."""
     workdir.mkdir(parents=True)
-    client_port, peer_port, api_port = _free_ports(3)
+    client_port, peer_port, api_port = free_ports(3)
     token = secrets.token_hex(16)
     workdir.joinpath("tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
     subprocess.run(
@@ -132,13 +133,3 @@ def _install(crd_dir: Path, kubeconfig: Path) -> None:
     subprocess.run([*kubectl, "apply", "--server-side", f"--filename={crd_dir}"], check=True)
     established = [*kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]
     subprocess.run(established, check=True)
-
-
-def _free_ports(num_ports: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(num_ports)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -17,7 +17,8 @@ from tests.manifests.mesh.callers import Answer, Caller, ask, ask_over_http2
 from tests.manifests.mesh.cells import NEVER, Cell
 from tests.manifests.mesh.identities import Authority, tokens
 from tests.manifests.mesh.istio.objects import Json, identity
-from tests.manifests.mesh.topology import DOORS, Mesh, Trust, echo, free_ports
+from tests.manifests.mesh.topology import DOORS, Mesh, Trust, echo
+from tests.manifests.ports import free_ports
 
 COMPONENTS = ["components/mesh", "components/external-gateway", "components/monitoring"]
 INSTALLED = Path(__file__).parent / "installed.yaml"

@@ -7,7 +7,8 @@ import pytest
 
 from tests.manifests.mesh.callers import Answer, Caller, ask
 from tests.manifests.mesh.conftest import Doors, doors, objects, opened, shortened
-from tests.manifests.mesh.topology import DOORS, LOCAL_GATEWAY, Mesh, Trust, echo, free_ports
+from tests.manifests.mesh.topology import DOORS, LOCAL_GATEWAY, Mesh, Trust, echo
+from tests.manifests.ports import free_ports
 
 HOST = "r1.example.com"
 FACTOR = 100

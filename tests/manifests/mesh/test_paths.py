@@ -7,7 +7,8 @@ import pytest
 from tests.manifests.mesh.cells import ACTIVATOR, HOST, Cell
 from tests.manifests.mesh.conftest import Doors, doors, objects, opened
 from tests.manifests.mesh.envoy import NORMALIZATIONS
-from tests.manifests.mesh.topology import DOORS, Mesh, Trust, echo, free_ports
+from tests.manifests.mesh.topology import DOORS, Mesh, Trust, echo
+from tests.manifests.ports import free_ports
 
 REFUSED = [
     "//v2/repository/index",

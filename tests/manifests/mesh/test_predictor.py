@@ -15,7 +15,8 @@ from tests.manifests.mesh.callers import Caller, ask, connect
 from tests.manifests.mesh.cells import ACTIVATOR, FRONTEND, HOST
 from tests.manifests.mesh.conftest import Doors, doors, objects, opened
 from tests.manifests.mesh.test_paths import DECODED
-from tests.manifests.mesh.topology import DOORS, Mesh, Trust, free_ports
+from tests.manifests.mesh.topology import DOORS, Mesh, Trust
+from tests.manifests.ports import free_ports
 from tests.predictor.server.conftest import own_predictors
 
 OUTSIDE = "r1.example.com"
@@ -29,10 +30,12 @@ PROMPT = b"what is 128 + 367?"
 def served(tmp_path_factory: pytest.TempPathFactory, trust: Trust) -> Iterator[Doors]:
     """One mesh before each of its ports, and a client's own sidecar before Knative's gateway."""
     faults = json.dumps({"step_delay_s": STEP_DELAY_S})
-    admin, client, *rest = free_ports(2 + 3 * len(DOORS))
-    ports, documents = iter(rest), objects()
+    documents = objects()
     with own_predictors() as start:
         predictor = start("--model-dir=demo", R1_FAULTS=faults)
+        # After the predictor has taken its own: it might be given one of these.
+        admin, client, *rest = free_ports(2 + 3 * len(DOORS))
+        ports = iter(rest)
         rest_port, grpc_port = (
             int(address.rpartition(":")[2]) for address in (predictor.url, predictor.grpc_address)
         )

@@ -14,8 +14,8 @@ from tests.manifests.mesh.topology import (
     Mesh,
     Trust,
     echo,
-    free_ports,
 )
+from tests.manifests.ports import free_ports
 
 HOST = "r1.example.com"
 FORWARDED = ("x-forwarded-proto", "https")

@@ -9,7 +9,8 @@ import pytest
 from tests.manifests.mesh.callers import Answer, ask, ask_again, connect
 from tests.manifests.mesh.cells import ACTIVATOR, FOR_R1, FRONTEND, HOST
 from tests.manifests.mesh.conftest import Doors, doors, objects, opened
-from tests.manifests.mesh.topology import DOORS, Mesh, Trust, echo, free_ports
+from tests.manifests.mesh.topology import DOORS, Mesh, Trust, echo
+from tests.manifests.ports import free_ports
 
 INFER = ("POST", "/v2/models/r1/infer")
 # More than the bucket holds and is filled with in the seconds that asking takes.

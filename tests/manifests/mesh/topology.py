@@ -1,6 +1,5 @@
 """The doors of a mesh with r1 behind them, as Envoy listeners: gateway, activator, predictor."""
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -233,13 +232,3 @@ def echo(
     return envoy.listener(
         f"echo {port}", port, [envoy.chain(envoy.with_filters(manager, []), transport)]
     )
-
-
-def free_ports(num_ports: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(num_ports)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

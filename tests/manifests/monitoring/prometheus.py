@@ -1,6 +1,5 @@
 """A real Prometheus on a free loopback port, and its answers."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.manifests.ports import free_ports
 
 DEADLINE_S = 60
 POLL_S = 0.1
@@ -41,9 +42,8 @@ class Prometheus:
 @contextmanager
 def started(program: str, config: Path) -> Iterator[Prometheus]:
     """Run Prometheus on a configuration file, its data beside it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    (port,) = free_ports(1)
+    address = f"127.0.0.1:{port}"
     log = config.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(

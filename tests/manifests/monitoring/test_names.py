@@ -10,7 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from predictor.engine.sequence import FinishReason
-from predictor.metrics import Outcome
+from predictor.metrics import GENERATING_ROUTES, Outcome
 from tests.manifests.monitoring.rules import COMPONENT, Matcher, groups, matchers_of, metrics_of
 from tests.predictor.server.conftest import Predictor
 
@@ -29,10 +29,7 @@ TARGET_LABELS = {"job", "endpoint", "namespace", "pod", "revision", "service"}
 # Closed sets of which a short run shows only some.
 SETS = {"outcome": set(get_args(Outcome)), "reason": {reason.value for reason in FinishReason}}
 # Whoever asks for these generates.
-GENERATING = {
-    *("infer", "generate", "generate_stream", "chat_completions", "completions"),
-    *("ModelInfer", "ModelStreamInfer"),
-}
+GENERATING = set().union(*GENERATING_ROUTES.values())
 ASKED_BY_WATCHERS = {"live", "ready", "model_ready", "metrics", "ServerReady", "ModelReady"}
 
 PANELS = json.loads(

@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import grpc
 import httpx
 
+from tests.manifests.ports import free_ports
 from tests.predictor.server.gauges import wait_until
 
 FOLDER = Path(__file__).parents[3] / "manifests" / "single-host"
@@ -188,12 +189,3 @@ def readme() -> str:
 def free_port() -> int:
     (port,) = free_ports(1)
     return port
-
-
-def free_ports(num_ports: int) -> list[int]:
-    """Return ports that differ: one that is closed again may be given at once to the next."""
-    with ExitStack() as stack:
-        listeners = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(num_ports)
-        ]
-        return [listener.getsockname()[1] for listener in listeners]

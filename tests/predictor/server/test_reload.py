@@ -1,5 +1,6 @@
 """A running predictor whose directory of defaults is swapped as the kubelet swaps a ConfigMap."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 from predictor.defaults_dir import Snapshot
 from predictor.protocol import messages
-from predictor.server.reload import Changes
+from predictor.server.reload import Changes, report_failure
 from tests.predictor.configmap import MountedConfigMap
 from tests.predictor.server.conftest import call
 from tests.predictor.server.gauges import wait_until
@@ -195,3 +196,31 @@ def digest_of(predictor: Any) -> str:
     """Return which defaults are in force, by the one series that says so."""
     (labels,) = (dict(labels) for name, labels in scrape(predictor.url) if name == "r1_build_info")
     return labels["defaults_digest"]
+
+
+def test_a_fault_of_ours_that_ends_the_watching_is_logged_at_once(
+    caplog: pytest.LogCaptureFixture, run_on_a_loop: Callable[..., None]
+) -> None:
+    async def watch() -> None:
+        watching = asyncio.get_running_loop().create_future()
+        watching.add_done_callback(report_failure)
+        watching.set_exception(ZeroDivisionError())
+        await asyncio.wait({watching})
+
+    run_on_a_loop(watch)
+
+    assert [record.message for record in caplog.records] == ["the defaults are no longer watched"]
+
+
+def test_the_end_of_the_watching_with_the_server_is_nothing_to_log(
+    caplog: pytest.LogCaptureFixture, run_on_a_loop: Callable[..., None]
+) -> None:
+    async def watch() -> None:
+        watching = asyncio.get_running_loop().create_future()
+        watching.add_done_callback(report_failure)
+        watching.cancel()
+        await asyncio.wait({watching})
+
+    run_on_a_loop(watch)
+
+    assert caplog.records == []
