@@ -117,11 +117,13 @@ def own_predictors() -> Iterator[Callable[..., Predictor]]:
         started.append(start_predictor(*flags, **environment))
         return started[-1]
 
-    yield start
-    for predictor in started:
-        predictor.process.kill()
-        predictor.process.wait()
-        predictor.reader.join(STOP_TIMEOUT_S)
+    try:
+        yield start
+    finally:
+        for predictor in started:
+            predictor.process.kill()
+            predictor.process.wait()
+            predictor.reader.join(STOP_TIMEOUT_S)
 
 
 @pytest.fixture
