@@ -4,6 +4,7 @@ import getpass
 import itertools
 import json
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -174,7 +175,7 @@ def make_credentials(directory: Path) -> tuple[str, list[str]]:
     )
     key, password = ran.stdout.split()
     # And more keys of the same form, one a client.
-    keys = [f"{number:04x}{key[4:]}" for number in range(NUM_KEYS)]
+    keys = [secrets.token_hex(len(key) // 2) for _ in range(NUM_KEYS)]
     with (directory / "r1/keys.map").open("a") as file:
         file.writelines(
             f'"Bearer {key}" client-{number};\n' for number, key in zip(itertools.count(), keys)
