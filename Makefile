@@ -5,6 +5,10 @@
 # make lint-manifests   every fault of manifests/, by file, field, value and rule
 # make scan-manifests   checkov on the pods that become of them
 #
+# make loadtest-demo   the load tester on the embedded model; reports in $(DEMO)
+# make selfcheck       the load tester measured by itself
+# make loadtest-capacity   its speed beside locust's, guidellm's and vLLM's, which it installs
+#
 # make image   the container image, by $(BUILD_IMAGE)      make sbom   its bill of materials
 # make image-test   builds and runs it, by buildah and podman, as root
 # make locks   what it is installed from, resolved anew
@@ -14,10 +18,12 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
+DEMO ?= loadtest-demo
 INSTALLED := $(VENV)/installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # checkov pins a hundred packages of its own.
 SCAN := .venv-scan
+RIVALS := $(addprefix .venv-rivals/,locust guidellm vllm)
 LOCK := $(VENV)/bin/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make locks' \
 	--constraints constraints.txt
@@ -27,10 +33,19 @@ IMAGE_FLAGS ?=
 # Where torch's CPU wheel is, which PyPI lacks.
 TORCH_LINKS ?= https://download.pytorch.org/whl/cpu/torch/
 
-.PHONY: serve test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
+.PHONY: serve loadtest-demo selfcheck loadtest-capacity test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
 
 serve: $(INSTALLED)
 	@$(VENV)/bin/r1-predictor --model-dir demo
+
+loadtest-demo: $(INSTALLED)
+	$(VENV)/bin/python -m loadtest.demo $(DEMO)
+
+selfcheck: $(INSTALLED)
+	$(VENV)/bin/r1-loadtest selfcheck
+
+loadtest-capacity: $(INSTALLED) $(RIVALS:=/installed)
+	$(VENV)/bin/python -m tests.loadtest.capacity
 
 test: $(INSTALLED)
 	$(VENV)/bin/pytest
@@ -68,6 +83,10 @@ locks: $(INSTALLED)
 		--output-file predictor/image/cpu.txt
 	printf 'pip\nsetuptools\n' | $(LOCK) - --output-file predictor/image/build.txt
 	echo cyclonedx-bom | $(LOCK) - --output-file predictor/image/sbom.txt
+	$(VENV)/bin/python -c 'import configparser; setup = configparser.ConfigParser(); \
+		setup.read("setup.cfg"); print(setup["options.extras_require"]["loadtest"])' \
+		| $(LOCK) - --excludes predictor/image/excluded-tools.txt \
+			--output-file predictor/image/tools.txt
 
 format: $(INSTALLED)
 	$(VENV)/bin/ruff check --fix
@@ -84,5 +103,12 @@ $(SCAN)/installed: tests/manifests/scan/requirements.txt
 	$(SCAN)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	touch $@
 
+.venv-rivals/%/installed: tests/loadtest/capacity/requirements/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(if $(TORCH_INDEX),grep '^torch==' $< | xargs --no-run-if-empty $(@D)/bin/python -m pip \
+		--disable-pip-version-check install --quiet --no-deps --index-url $(TORCH_INDEX))
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(SCAN)
+	rm -rf $(VENV) $(SCAN) .venv-rivals

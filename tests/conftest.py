@@ -1,6 +1,12 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and the two servers that most of it shares."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.manifests.api.api_server import api_server
+from tests.predictor.server.conftest import STOP_TIMEOUT_S, Predictor, start_predictor
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -8,3 +14,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--crd-dir",
         help="Folder with the CRDs of KServe, Knative, Istio, prometheus-operator and KEDA.",
     )
+
+
+@pytest.fixture(scope="session")
+def predictor() -> Iterator[Predictor]:
+    """One predictor for every test that does not stop it."""
+    started = start_predictor("--model-dir=demo", K_REVISION="r1-predictor-00007")
+    yield started
+    status = started.stop()
+    started.reader.join(STOP_TIMEOUT_S)
+    assert status == 0, started.output
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Path]:
+    """One API server with every CRD, for every test that needs one."""
+    crd_dir = pytestconfig.getoption("--crd-dir")
+    workdir = tmp_path_factory.mktemp("api") / "server"
+    with api_server(workdir, Path(crd_dir).resolve() if crd_dir else None) as path:
+        yield path

@@ -16,6 +16,7 @@ from manifests.lint import (
     knative,
     kserve,
     literals,
+    loadtest,
     mesh,
     namespaces,
     patches,
@@ -150,7 +151,7 @@ def findings(target: Target, crd_dir: Path | None) -> Iterator[Finding]:
 
 
 CHECKS: Final = (
-    *(images, references, selectors, mesh, hosts, program, contents),
+    *(images, references, selectors, mesh, hosts, program, loadtest, contents),
     *(settings, namespaces, resources, scaling, rights, routes, literals),
 )
 

@@ -8,7 +8,9 @@ from manifests.lint.pods import CONTAINERS, pods_of
 from manifests.lint.target import Target
 
 # Of the base and the components the images are named in overlays.
-DEPLOYED: Final = ("overlays/", "canary-start")
+DEPLOYED: Final = (
+    *("overlays/", "canary-start", "loadtest/service", "loadtest/latest", "loadtest/prev"),
+)
 
 
 def check(target: Target) -> Iterator[Finding]:

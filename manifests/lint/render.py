@@ -23,6 +23,7 @@ BESIDE: Final[dict[str, tuple[str, ...]]] = {
     "components/model-cache/oci": (),
     "components/monitoring": ("components/mesh",),
     "components/standard-mode/mesh": ("components/mesh", "components/standard-mode"),
+    "loadtest/callers": ("components/mesh",),
 }
 
 

@@ -1,5 +1,6 @@
 """Lock files, and what an installed distribution needs, as sets of names."""
 
+import configparser
 import importlib.metadata
 import re
 from collections.abc import Iterator
@@ -28,9 +29,21 @@ def constraints() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in parts}
 
 
-def excluded() -> set[str]:
-    lines = (IMAGE / "excluded.txt").read_text().splitlines()
+def excluded(file: str = "excluded") -> set[str]:
+    lines = text_of(file).splitlines()
     return {canonicalize_name(line) for line in lines if line and not line.startswith("#")}
+
+
+def declared(*, extra: str | None = None) -> list[Requirement]:
+    """Return what setup.cfg asks for, or what one of its extras asks for beyond it."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = (
+        config["options"]["install_requires"]
+        if extra is None
+        else config["options.extras_require"][extra]
+    )
+    return [Requirement(line) for line in lines.strip().splitlines()]
 
 
 def needed(name: str, *, without: set[str]) -> set[str]:

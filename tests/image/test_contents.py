@@ -68,6 +68,13 @@ def test_every_cache_is_in_tmp(image: str) -> None:
     assert [values[name].split("/")[1] for name in caches] == ["tmp"] * 4
 
 
+def test_the_fonts_that_matplotlib_finds_are_listed_in_tmp(tools_image: str) -> None:
+    environment = config_of(tools_image)["Env"]
+    assert isinstance(environment, list)
+
+    assert "MPLCONFIGDIR=/tmp/matplotlib" in environment
+
+
 def test_everybody_may_write_to_tmp_alone(image: str) -> None:
     assert output_of(image, *WORLD_WRITABLE, user="0:0").split() == ["/tmp"]
 
@@ -94,16 +101,28 @@ def test_no_python_can_install_anything(image: str, python: str) -> None:
     assert output_of(image, python, "-c", LIST_MODULES, *modules) == "[]\n"
 
 
-def test_the_predictor_has_the_locked_packages_and_no_other(predictor_image: str) -> None:
-    printed = output_of(predictor_image, "/opt/r1/bin/python", "-c", LIST_DISTRIBUTIONS)
-    installed = {
+def distributions(image: str) -> dict[str, str]:
+    printed = output_of(image, "/opt/r1/bin/python", "-c", LIST_DISTRIBUTIONS)
+    return {
         re.sub("[-_.]+", "-", name).lower(): version
         for name, version in json.loads(printed).items()
     }
 
+
+@pytest.mark.parametrize(
+    ("image", "lock", "left_out"),
+    [("predictor", "cpu", "excluded"), ("tools", "tools", "excluded-tools")],
+    ids=["predictor", "tools"],
+    indirect=["image"],
+)
+def test_an_image_has_the_locked_packages_and_no_other(
+    image: str, lock: str, left_out: str
+) -> None:
+    installed = distributions(image)
+
     assert installed.pop("kserve-r1")
-    assert installed == pins("cpu")
-    assert installed.keys().isdisjoint(excluded())
+    assert installed == pins(lock)
+    assert installed.keys().isdisjoint(excluded(left_out))
 
 
 def test_the_predictor_starts_without_compiling(predictor_image: str) -> None:

@@ -58,14 +58,26 @@ def test_every_copied_path_exists_and_is_sent_to_the_builder() -> None:
     assert ignored[0] == "*"
 
 
+def test_every_file_that_is_packaged_with_the_code_is_there() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    patterns = [
+        f"{package.replace('.', '/')}/{pattern.strip()}"
+        for package, listed in config["options.package_data"].items()
+        for pattern in listed.split(",")
+    ]
+
+    assert [pattern for pattern in patterns if not any(ROOT.glob(pattern))] == []
+
+
 def test_only_the_index_that_pip_knows_is_named() -> None:
     assert re.findall(r"--(?:extra-)?index-url|--trusted-host", TEXT) == []
 
 
 def test_everything_is_installed_from_hashes_or_from_what_was_just_built() -> None:
-    installs = re.findall(r"pip(?: --python \S+)? install ([^&]*)", "\n".join(values("RUN")))
+    installs = re.findall(r"pip(?: --python \S+)? install ([^&\n]*)", "\n".join(values("RUN")))
 
-    assert len(installs) == 5
+    assert len(installs) == 6
     assert [i for i in installs if not re.search("--require-hashes|--no-index", i)] == []
 
 

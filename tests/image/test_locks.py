@@ -1,15 +1,12 @@
 """What the image is installed from: the tested versions, whole, by hash alone."""
 
-import configparser
-
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.image.locks import PIN, ROOT, constraints, excluded, needed, pins, text_of
+from tests.image.locks import PIN, constraints, declared, excluded, needed, pins, text_of
 
-LOCKS = ("gpu", "cpu", "build", "sbom")
+LOCKS = ("gpu", "cpu", "tools", "build", "sbom")
 CUDA = ("cuda-", "nvidia-", "triton")
 
 
@@ -39,16 +36,13 @@ def test_the_two_locks_differ_by_torch_and_cuda_alone() -> None:
     assert {name: v for name, v in gpu.items() if not name.startswith(CUDA)} == cpu
 
 
-@pytest.mark.parametrize("lock", ["gpu", "cpu"])
-def test_a_lock_follows_setup_cfg(lock: str) -> None:
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    lines = config["options"]["install_requires"].strip().splitlines()
+@pytest.mark.parametrize(("lock", "extra"), [("gpu", None), ("cpu", None), ("tools", "loadtest")])
+def test_a_lock_follows_setup_cfg(lock: str, extra: str | None) -> None:
     locked = pins(lock)
 
     refused = [
         line
-        for line in map(Requirement, lines)
+        for line in declared(extra=extra)
         if not line.specifier.contains(locked.get(canonicalize_name(line.name), "0"))
     ]
     assert refused == []
@@ -63,3 +57,18 @@ def test_the_cpu_lock_is_what_the_predictor_needs_less_what_is_excluded() -> Non
 
 def test_each_exclusion_is_something_the_predictor_would_drag_in() -> None:
     assert excluded() <= needed("kserve-r1", without=set())
+
+
+def needed_by_tools(*, without: set[str]) -> set[str]:
+    names = [canonicalize_name(line.name) for line in declared(extra="loadtest")]
+    return {*names, *(other for name in names for other in needed(name, without=without))}
+
+
+def test_the_lock_of_the_tools_is_what_their_extra_needs_less_what_is_excluded() -> None:
+    left_out = excluded("excluded-tools")
+
+    assert set(pins("tools")) == needed_by_tools(without=left_out)
+
+
+def test_each_exclusion_of_the_tools_is_something_they_would_drag_in() -> None:
+    assert excluded("excluded-tools") <= needed_by_tools(without=set())

@@ -1,8 +1,8 @@
-"""One API server for all tests here, and kubectl bound to it."""
+"""kubectl, bound to the one API server."""
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -10,22 +10,11 @@ import pytest
 import yaml
 
 from manifests.lint.render import MANIFESTS, recipes, render
-from tests.manifests.api.api_server import api_server
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 # What an installation has before anything of ours comes.
 INSTALLED = Path(__file__).parent / "installed.yaml"
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Path]:
-    crd_dir = pytestconfig.getoption("--crd-dir")
-    workdir = tmp_path_factory.mktemp("api") / "server"
-    with api_server(workdir, Path(crd_dir).resolve() if crd_dir else None) as path:
-        yield path
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What is scanned: every overlay, and every component that brings or changes pods."""
+"""What is scanned: every overlay, every component that brings or changes pods, and the Jobs."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ VARIANTS = {
     ],
     "standard-hpa": ["standard-mode", "standard-mode/hpa"],
 }
-TARGETS = (*OVERLAYS, *VARIANTS)
+SERVED = (*OVERLAYS, *VARIANTS)
+LOADTEST = "loadtest"
+TARGETS = (*SERVED, LOADTEST)
 # Groups of the API server's own; what else there is no scanner knows.
 BUILT_IN = frozenset(
     {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
@@ -28,7 +30,7 @@ BUILT_IN = frozenset(
 def documents_of(target: str, workdir: Path) -> list[Document]:
     if target in VARIANTS:
         return build(workdir, VARIANTS[target])
-    return render([f"overlays/{target}"])
+    return render(["loadtest/service" if target == LOADTEST else f"overlays/{target}"])
 
 
 def scannable(documents: list[Document]) -> list[dict[str, Any]]:

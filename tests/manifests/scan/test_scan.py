@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.manifests.scan.checkov import Finding, Scan, find_checkov, scan
-from tests.manifests.scan.targets import TARGETS, documents_of, scannable
+from tests.manifests.scan.targets import LOADTEST, SERVED, TARGETS, documents_of, scannable
 
 pytestmark = pytest.mark.scan
 
@@ -92,13 +92,14 @@ def test_nothing_is_found_but_what_is_waived(scanned: Scan, target: str) -> None
     assert {f for f in found if (f.check, f.kind) not in WAIVED} == set()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", SERVED)
 def test_the_pods_are_looked_at(scanned: Scan, target: str) -> None:
     assert (target, "Deployment") in scanned.scanned
 
 
-def test_the_job_is_looked_at(scanned: Scan) -> None:
-    assert ("model-cache", "Job") in scanned.scanned
+@pytest.mark.parametrize("target", ["model-cache", LOADTEST])
+def test_a_job_is_looked_at(scanned: Scan, target: str) -> None:
+    assert (target, "Job") in scanned.scanned
     assert scanned.num_parsing_errors == 0
 
 

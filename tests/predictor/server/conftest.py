@@ -85,16 +85,6 @@ def start_predictor(*flags: str, **environment: str) -> Predictor:
     return predictor
 
 
-@pytest.fixture(scope="session")
-def predictor() -> Iterator[Predictor]:
-    """One predictor for every test that does not stop it."""
-    started = start_predictor("--model-dir=demo", K_REVISION="r1-predictor-00007")
-    yield started
-    status = started.stop()
-    started.reader.join(STOP_TIMEOUT_S)
-    assert status == 0, started.output
-
-
 @pytest.fixture
 def start() -> Iterator[Callable[..., Predictor]]:
     """Start predictors of one's own; what still runs at the end of the test is killed."""

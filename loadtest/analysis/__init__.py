@@ -1,0 +1,1 @@
+"""From records to verdicts: pure, in memory that does not grow with the run."""

@@ -1,0 +1,171 @@
+"""A finished run's records and what went with them, made into its report."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from loadtest.analysis.cross_checks import cross_checks
+from loadtest.analysis.distributions import Window
+from loadtest.analysis.gates import EXIT_CODES, overall
+from loadtest.analysis.measurement import Measurement
+from loadtest.analysis.metrics import Stored
+from loadtest.analysis.overview import Extent, Totals, extent_of
+from loadtest.analysis.saturation import judge_saturation
+from loadtest.analysis.series import ScatterBuilder, SeriesBuilder
+from loadtest.analysis.steadiness import Timeline, steadiness_of, warmup_cut
+from loadtest.analysis.tallies import Good, Tallies
+from loadtest.config import RunConfig
+from loadtest.definitions import DEFINITIONS
+from loadtest.objectives import (
+    ObjectiveSpec,
+    objectives_from,
+    parse_gate,
+    parse_objective,
+    parse_warmup,
+)
+from loadtest.report.schema import (
+    Capture,
+    Counts,
+    ErrorSample,
+    File,
+    Report,
+    Run,
+    Saturation,
+    Scatter,
+    Series,
+    Steadiness,
+    Target,
+    Tokens,
+    Worker,
+)
+
+
+def summarize(
+    stored: Stored,
+    config: RunConfig,
+    run: Run,
+    target: Target,
+    workers: Sequence[Worker],
+    captures: Sequence[Capture],
+    errors: Sequence[ErrorSample],
+    files: Sequence[File],
+    *,
+    cpu_ratios: Sequence[float],
+    busy_p99_s: float,
+    busy_most_s: float,
+) -> Report:
+    """Return the whole report; reads the records six times, in memory that does not grow."""
+    gates = [parse_gate(text) for text in config.slo]
+    objectives = objectives_from(gates, [parse_objective(text) for text in config.objective])
+    look = FirstLook(stored, parse_warmup(config.warmup), is_stream=config.protocol.is_stream)
+    tallies = _tally(stored, config, look.window, objectives)
+    measurement = Measurement(stored, look.window, gates, config)
+    distributions = measurement.distributions()
+    judged = measurement.judge(tallies)
+    client = _saturation(tallies, config, run, cpu_ratios, busy_p99_s, busy_most_s)
+    verdict = overall(judged, is_saturated=client.is_saturated, num_answered=tallies.num_answered)
+    return Report(
+        run=run,
+        target=target,
+        config=without_secrets(config),
+        counts=look.counts,
+        errors=list(errors),
+        rates=tallies.rates(config.confidence),
+        tokens=look.tokens,
+        answers=tallies.answers(config.confidence),
+        distributions=distributions,
+        objectives=[objective.text for objective in objectives],
+        steadiness=look.steadiness,
+        saturation=client,
+        gates=judged,
+        verdict=verdict,
+        exit_code=EXIT_CODES[verdict],
+        series=look.series,
+        scatter=look.scatter,
+        captures=list(captures),
+        cross_checks=cross_checks(
+            captures, config.protocol, look.counts, look.tokens, distributions
+        ),
+        workers=list(workers),
+        files=list(files),
+        definitions=DEFINITIONS,
+    )
+
+
+class FirstLook:
+    """What is known of the whole run, and the measured window, which follows from it."""
+
+    def __init__(self, stored: Stored, warmup_s: float | None, *, is_stream: bool) -> None:
+        extent = extent_of(stored)
+        timeline = Timeline(extent.first_due, extent.last_due)
+        totals = Totals()
+        series = SeriesBuilder(extent.end, stored.num_records, is_stream=is_stream)
+        scatter = ScatterBuilder(stored.num_records, is_stream=is_stream)
+        for rows, gaps in stored.chunks():
+            timeline.add(rows, gaps)
+            totals.add(rows)
+            series.add(rows, gaps)
+            scatter.add(rows)
+        self.window = _window(extent, timeline, warmup_s)
+        self.steadiness: Steadiness = steadiness_of(
+            timeline, self.window.begin, is_given=warmup_s is not None
+        )
+        self.counts: Counts = totals.counts()
+        self.tokens: Tokens = totals.tokens()
+        self.series: Series = series.build()
+        self.scatter: Scatter = scatter.build()
+
+
+def without_secrets(config: RunConfig) -> dict[str, Any]:
+    """Return the settings as they may be shown: of headers their names, of URLs no user's part."""
+    shown = config.model_dump(mode="json")
+    shown["header"] = [header.partition(":")[0].strip() for header in config.header]
+    shown["target"] = _without_user(config.target)
+    shown["metrics_url"] = [_without_user(url) for url in config.metrics_url]
+    shown["pushgateway"] = config.pushgateway and _without_user(config.pushgateway)
+    return shown
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _window(extent: Extent, timeline: Timeline, warmup_s: float | None) -> Window:
+    """Return the measured window; a warm-up that is all of the run leaves its last ns."""
+    cut = warmup_cut(timeline) if warmup_s is None else round(warmup_s * 1e9)
+    return Window(cut, max(cut, extent.last_due))
+
+
+def _tally(
+    stored: Stored, config: RunConfig, window: Window, objectives: Sequence[ObjectiveSpec]
+) -> Tallies:
+    tallies = Tallies(
+        window,
+        Good(objectives, config.check_answers),
+        is_stream=config.protocol.is_stream,
+        lateness_limit_s=config.lateness_limit_s,
+    )
+    for rows, gaps in stored.chunks():
+        tallies.add(rows, gaps)
+    return tallies
+
+
+def _saturation(
+    tallies: Tallies,
+    config: RunConfig,
+    run: Run,
+    cpu_ratios: Sequence[float],
+    busy_p99_s: float,
+    busy_most_s: float,
+) -> Saturation:
+    return judge_saturation(
+        num_late=tallies.num_late,
+        num_taken_up=tallies.num_taken_up,
+        num_not_sent=tallies.num_not_sent,
+        is_interrupted=run.end == "interrupted",
+        lateness_limit_s=config.lateness_limit_s,
+        cpu_ratios=cpu_ratios,
+        busy_p99_s=busy_p99_s,
+        busy_most_s=busy_most_s,
+    )

@@ -1,0 +1,1 @@
+"""What is asked: seeded prompts, files of them, conversations, problems with known answers."""

@@ -1,0 +1,1 @@
+"""Records on disk: written by each worker, merged into one run, read in chunks."""

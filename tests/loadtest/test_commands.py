@@ -1,0 +1,213 @@
+"""r1-loadtest as its users meet it: exit statuses, the banner, files, Ctrl-C."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from loadtest.__main__ import main
+from loadtest.errors import ExitCode
+from loadtest.record import Outcome
+from loadtest.report.load import load_report
+from loadtest.report.schema import Report
+from tests.loadtest.null_servers import NullServer, null_server
+from tests.predictor.server.gauges import wait_until
+
+# A client that shares its machine with others may be late: what is tested is something else.
+PATIENT = ("--lateness-limit-s=5", "--drain-s=5", "--warmup=0s")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NullServer]:
+    with null_server("--ttft=2ms", "--service=2ms", "--chunks=4", "--gap=1ms") as started:
+        yield started
+
+
+def run(server: NullServer, *flags: str) -> int:
+    return main(["run", f"--target={server.url}", *PATIENT, *flags])
+
+
+def test_gates_that_are_met_end_with_0(server: NullServer) -> None:
+    gates = ("--slo=p50_ttft<4s", "--slo=error_rate<5%")
+
+    assert run(server, "--rate=200", "--duration-s=0.6", *gates) == ExitCode.PASS
+
+
+def test_a_gate_that_fails_ends_with_1(
+    server: NullServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(server, "--rate=200", "--duration-s=0.5", "--slo=p50_e2e<100us")
+
+    assert status == ExitCode.FAIL
+    assert "FAIL         p50_e2e<100us" in capsys.readouterr().out
+
+
+def test_too_few_requests_to_tell_end_with_2(server: NullServer) -> None:
+    assert run(server, "--rate=50", "--duration-s=0.3", "--slo=p99_e2e<4s") == 2
+
+
+def test_a_client_that_is_late_ends_with_3(server: NullServer) -> None:
+    flags = ("--lateness-limit-s=1e-9", "--slo=p50_e2e<4s")
+
+    assert run(server, "--rate=100", "--duration-s=0.3", *flags) == ExitCode.SATURATED
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        pytest.param(("--rat=1",), "No such option: --rat", id="flag"),
+        pytest.param(("--rate=x",), "Invalid value for '--rate'", id="type"),
+        pytest.param(("--rate=-1",), "--rate is '-1.0', must be greater than 0", id="bounds"),
+        pytest.param((), "rate", id="no-rate"),
+        pytest.param(("--rate=1", "--slo=p99<1s"), "p99", id="gate"),
+        pytest.param(("--rate=1", "--prompts=file"), "prompt_file", id="combination"),
+        pytest.param(("nowhere.yaml",), "nowhere.yaml: No such file", id="workload"),
+        pytest.param(("--rate=1", "--output=/"), "output is '/', which exists", id="output"),
+    ],
+)
+def test_wrong_usage_ends_with_64_and_one_line(
+    server: NullServer, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], message: str
+) -> None:
+    assert run(server, *flags) == ExitCode.USAGE
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("r1-loadtest: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        pytest.param(("--target=http://127.0.0.1:1",), "cannot connect: Connection", id="port"),
+        pytest.param(("--model=other",), "no model 'other' there, it serves 'r1'", id="model"),
+        pytest.param(("--path-prefix=/x",), "does not speak v2-stream", id="path"),
+        pytest.param(("--target=https://{http}",), "TLS failed: ", id="tls"),
+        pytest.param(("--target=http://{grpc}",), "not HTTP/1.1", id="grpc-port"),
+        pytest.param(("--target=grpc://{http}", "--protocol=grpc-stream"), "", id="http-port"),
+        pytest.param(
+            ("--target=grpc://{grpc}", "--protocol=grpc-stream", "--model=other"),
+            "no model 'other' there",
+            id="grpc-model",
+        ),
+    ],
+)
+def test_a_target_that_cannot_be_loaded_ends_with_69_and_one_line(
+    server: NullServer, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], message: str
+) -> None:
+    named = [flag.format(http=server.http, grpc=server.grpc) for flag in flags]
+
+    assert run(server, "--rate=1", "--duration-s=1", *named) == ExitCode.UNREACHABLE
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("r1-loadtest: ")
+    assert message in line
+
+
+def test_target_rate_and_bounds_are_said_before_the_first_request(
+    server: NullServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server, "--rate=50", "--duration-s=0.2")
+
+    said = capsys.readouterr().err
+    assert f"Target    {server.url} (127.0.0.1, null-server" in said
+    assert "Arrivals  poisson at 50 a second, seed 0" in said
+    assert "Bounds    0.2 s or 10000 requests; 120 s for each, 5 s for the last" in said
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "v2-infer",
+        "v2-generate",
+        "v2-stream",
+        "grpc-infer",
+        "grpc-stream",
+        "openai-chat",
+        "openai-chat-stream",
+        "openai-completions",
+        "openai-completions-stream",
+    ],
+)
+def test_every_protocol_is_carried_by_two_workers(
+    server: NullServer, tmp_path: Path, protocol: str
+) -> None:
+    target = f"grpc://{server.grpc}" if protocol.startswith("grpc-") else server.url
+    output = tmp_path / "out"
+
+    run(
+        server,
+        f"--target={target}",
+        f"--protocol={protocol}",
+        "--arrivals=constant",
+        "--rate=100",
+        "--duration-s=0.3",
+        "--workers=2",
+        f"--output={output}",
+    )
+
+    report = load_report(output)
+    assert isinstance(report, Report)
+    assert report.counts.outcomes == {"ok": 30}
+    assert [worker.num_requests for worker in report.workers] == [15, 15]
+    assert report.tokens.num_without_usage == 0
+    assert np.load(output / "records.npy")["index"].tolist() == list(range(30))
+
+
+def test_a_run_leaves_its_report_its_page_and_its_requests(
+    server: NullServer, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+
+    run(server, "--rate=100", "--duration-s=0.2", f"--output={output}")
+
+    assert {path.name for path in output.iterdir()} == {
+        "report.json",
+        "report.html",
+        "requests.csv",
+        "records.npy",
+        "gaps.npy",
+    }
+    num_sent = json.loads((output / "report.json").read_text())["counts"]["sent"]
+    assert len((output / "requests.csv").read_text().splitlines()) == num_sent + 1
+
+
+@pytest.mark.parametrize(
+    ("num_signals", "outcome"), [(1, Outcome.OK), (2, Outcome.UNFINISHED)], ids=["once", "twice"]
+)
+def test_ctrl_c_writes_what_was_measured(
+    tmp_path: Path, num_signals: int, outcome: Outcome
+) -> None:
+    output = tmp_path / "out"
+    with null_server("--service=700ms") as slow:
+        command = [sys.executable, "-m", "loadtest", "run", f"--target={slow.url}"]
+        flags = ["--protocol=v2-infer", "--rate=50", f"--output={output}"]
+        with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True) as process:
+            try:
+                wait_until(lambda: num_requests(slow) > 5, 20)
+                for _ in range(num_signals):
+                    process.send_signal(signal.SIGINT)
+                    assert process.stderr is not None
+                    # Signals that nobody has seen yet would be one.
+                    assert any("Interrupted: " in line for line in process.stderr)
+                status = process.wait(20)
+            finally:
+                process.kill()
+
+    report = load_report(output)
+    assert isinstance(report, Report)
+    assert status == ExitCode.INTERRUPTED
+    assert report.run.end == "interrupted"
+    assert np.load(output / "records.npy")["outcome"][-1] == outcome
+
+
+def num_requests(server: NullServer) -> int:
+    page = httpx.get(f"{server.url}/metrics").text
+    (sample,) = re.findall(r"^nullserver_requests_total (\S+)", page, re.MULTILINE)
+    return int(float(sample))
