@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Collection, Sequence
 
 import typer
@@ -36,8 +37,17 @@ def main(arguments: Sequence[str]) -> int:
         return _say(error.format_message(), ExitCode.USAGE)
     except LoadtestError as error:
         return _say(str(error), error.exit_code)
+    except OSError as error:
+        return _say(str(error), ExitCode.SOFTWARE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
+    except SystemExit:
+        # typer's help, to a reader who has gone.
+        return ExitCode.SOFTWARE
+    except Exception:  # noqa: BLE001
+        # Our own fault, which must not look like a gate that failed.
+        traceback.print_exc()
+        return ExitCode.SOFTWARE
     # --help and the null server have no verdict.
     return ExitCode.PASS if status is None else status
 

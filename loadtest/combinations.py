@@ -7,6 +7,7 @@ from loadtest.arrivals import parse_rates
 from loadtest.config import Arrivals, Prompts, Protocol, RunConfig
 from loadtest.errors import UsageError
 from loadtest.lengths import MAX_LENGTH
+from loadtest.net.endpoint import read_target
 from loadtest.objectives import check_measurable, parse_gate, parse_objective
 from loadtest.prompts.options import parse_options
 
@@ -124,7 +125,7 @@ def _unused(config: RunConfig, name: str, needed: str) -> UsageError:
     return UsageError(f"{name} is {getattr(config, name)}, has no effect without {needed}")
 
 
-_CHECKS: Final[tuple[Callable[[RunConfig], None], ...]] = (
+_CHECKS: Final[tuple[Callable[[RunConfig], object], ...]] = (
     _check_arrivals,
     _check_legs,
     _check_capacity,
@@ -132,4 +133,5 @@ _CHECKS: Final[tuple[Callable[[RunConfig], None], ...]] = (
     _check_prefixes,
     _check_turns,
     _check_transport,
+    read_target,
 )

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from loadtest.errors import UsageError
 from loadtest.lengths import parse_lengths
@@ -25,7 +25,13 @@ def _checked_by(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# A week, and more than one client sends: what is above is a slip of the pen.
+MAX_S: Final = 604_800.0
+MAX_RATE: Final = 1_000_000.0
+
+Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False)]
+Duration = Annotated[float, Field(gt=0, le=MAX_S, allow_inf_nan=False)]
+Wait = Annotated[float, Field(ge=0, le=MAX_S, allow_inf_nan=False)]
 Warmup = Annotated[str, _checked_by(parse_warmup)]
 Lengths = Annotated[str, _checked_by(parse_lengths)]
 Gate = Annotated[str, _checked_by(parse_gate)]
@@ -80,6 +86,15 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @field_validator("*")
+    @classmethod
+    def _check_text(cls, value: object) -> object:
+        """Refuse what can be no file's name, no header and no text of a report."""
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, str | Path) and not _is_text(str(part)):
+                raise ValueError("holds a NUL or what is no UTF-8, must be text")
+        return value
+
     # The target.
     target: str = Field(description="http://, https://, grpc:// or grpcs:// with host and port.")
     protocol: Protocol = Field(Protocol.V2_STREAM, description="What is spoken to it.")
@@ -99,29 +114,33 @@ class RunConfig(BaseModel):
 
     # Arrivals.
     arrivals: Arrivals = Field(Arrivals.POISSON, description="When requests are due.")
-    rate: Positive | None = Field(None, description="Requests a second of an open loop.")
-    burstiness: Positive = Field(
-        1.0, description="Shape of gamma gaps: 1 is Poisson, below 1 burstier, above 1 smoother."
+    rate: Rate | None = Field(None, description="Requests a second of an open loop.")
+    burstiness: float = Field(
+        1.0,
+        ge=0.001,
+        le=1000,
+        allow_inf_nan=False,
+        description="Shape of gamma gaps: 1 is Poisson, below 1 burstier, above 1 smoother.",
     )
     rates: str | None = Field(
         None,
         description="Of ramp and step: '10:60s,40:60s' is rate:duration of each leg, all of them "
         "within the run's duration.",
     )
-    concurrency: int | None = Field(None, gt=0, description="Requests under way in a closed loop.")
+    concurrency: int | None = Field(None, gt=0, le=1_000_000, description="Requests under way in a closed loop.")
     trace_file: Path | None = Field(None, description="JSON lines with a time each, replayed.")
     seed: int = Field(0, ge=0, lt=2**63, description="Of arrivals, prompts and resampling.")
 
     # Bounds.
-    duration_s: Positive = Field(60.0, description="No request is scheduled later.")
-    max_requests: int = Field(10_000, gt=0, description="No more are scheduled.")
-    timeout_s: Positive = Field(120.0, description="For one request, from its due time.")
-    drain_s: float = Field(30.0, ge=0, description="For answers, after the last is scheduled.")
+    duration_s: Duration = Field(60.0, description="No request is scheduled later.")
+    max_requests: int = Field(10_000, gt=0, le=1_000_000_000, description="No more are scheduled.")
+    timeout_s: Duration = Field(120.0, description="For one request, from its due time.")
+    drain_s: Wait = Field(30.0, description="For answers, after the last is scheduled.")
     workers: int = Field(1, ge=1, le=256, description="Processes that send.")
     max_connections: int = Field(
-        512, ge=1, description="Open at once over all workers; a send that has to wait is late."
+        512, ge=1, le=1_000_000, description="Open at once over all workers; a send that has to wait is late."
     )
-    lateness_limit_s: Positive = Field(
+    lateness_limit_s: Duration = Field(
         0.01, description="More than 1 % of sends later than this: the client was saturated."
     )
 
@@ -133,10 +152,10 @@ class RunConfig(BaseModel):
     )
     output_tokens: Lengths | None = Field(None, description="max_tokens of each request, likewise.")
     ignore_eos: bool = Field(False, description="Generate exactly output_tokens.")
-    prefix_groups: int = Field(0, ge=0, description="Groups of prompts with a common prefix.")
+    prefix_groups: int = Field(0, ge=0, le=1_000_000, description="Groups of prompts with a common prefix.")
     prefix_tokens: int = Field(0, ge=0, description="Length of that prefix.")
     turns: int = Field(1, ge=1, le=1000, description="Of each conversation.")
-    think_time_s: float = Field(0.0, ge=0, description="From an answer to the next turn.")
+    think_time_s: Wait = Field(0.0, description="From an answer to the next turn.")
     tokenizer: Path | None = Field(None, description="tokenizer.json, to count tokens here too.")
     option: tuple[str, ...] = Field((), description="Generation parameter NAME=JSON; repeatable.")
     check_answers: bool = Field(False, description="Only right answers count as goodput.")
@@ -157,3 +176,8 @@ class RunConfig(BaseModel):
     )
     output: Path | None = Field(None, description="Directory for the report; must not exist yet.")
     pushgateway: str | None = Field(None, description="Prometheus Pushgateway for the results.")
+
+
+def _is_text(text: str) -> bool:
+    # Bytes of the command line that are no UTF-8 are surrogates here.
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -15,17 +15,20 @@ class Exchange:
     """Times are of CLOCK_MONOTONIC in ns; the writer makes them relative to the run's epoch."""
 
     index: int
-    prompt: Prompt
-    body: bytes
+    prompt: Prompt = field(repr=False)
+    body: bytes = field(repr=False)
     wire: Wire
     scheduled: int
     on_done: Callable[["Exchange"], None]
     # Whether the answer's text is kept, for a check or for the next turn.
     keep_text: bool = False
+    # Takes the credentials that the request carries out of a detail; the client's that sends it.
+    redact: Callable[[str], str] = field(default=str, repr=False)
 
     outcome: Outcome | None = None
     status: int = NEVER
-    # One line for the first few errors of a kind in the report; no text of prompt or answer.
+    # One line for the first few errors of a kind in the report; no text of prompt or answer, and no
+    # credential.
     detail: str = ""
     started: int = NEVER
     sent: int = NEVER
@@ -42,8 +45,8 @@ class Exchange:
     response_bytes: int = 0
     finish_reason: FinishReason = FinishReason.UNKNOWN
     usage: Usage = NO_USAGE
-    texts: list[str] = field(default_factory=list)
-    reasonings: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list, repr=False)
+    reasonings: list[str] = field(default_factory=list, repr=False)
     is_complete: bool = False
 
     @property
@@ -87,7 +90,7 @@ class Exchange:
     def fail(self, now: int, outcome: Outcome, detail: str) -> None:
         """End the exchange with that outcome, unless it has ended."""
         if self.outcome is None:
-            self.detail = detail
+            self.detail = self.redact(detail)
             self._close(now, outcome)
 
     def _count_chunk(self, now: int) -> None:

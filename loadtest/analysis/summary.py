@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from loadtest.analysis.cross_checks import cross_checks
 from loadtest.analysis.distributions import Window
@@ -16,6 +15,7 @@ from loadtest.analysis.steadiness import Timeline, steadiness_of, warmup_cut
 from loadtest.analysis.tallies import Good, Tallies
 from loadtest.config import RunConfig
 from loadtest.definitions import DEFINITIONS
+from loadtest.net.shown import shown_url
 from loadtest.objectives import (
     ObjectiveSpec,
     objectives_from,
@@ -117,18 +117,13 @@ class FirstLook:
 
 
 def without_secrets(config: RunConfig) -> dict[str, Any]:
-    """Return the settings as they may be shown: of headers their names, of URLs no user's part."""
+    """Return the settings as they may be shown: of headers their names, of URLs no user or query."""
     shown = config.model_dump(mode="json")
     shown["header"] = [header.partition(":")[0].strip() for header in config.header]
-    shown["target"] = _without_user(config.target)
-    shown["metrics_url"] = [_without_user(url) for url in config.metrics_url]
-    shown["pushgateway"] = config.pushgateway and _without_user(config.pushgateway)
+    shown["target"] = shown_url(config.target)
+    shown["metrics_url"] = [shown_url(url) for url in config.metrics_url]
+    shown["pushgateway"] = config.pushgateway and shown_url(config.pushgateway)
     return shown
-
-
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _window(extent: Extent, timeline: Timeline, warmup_s: float | None) -> Window:

@@ -8,13 +8,10 @@ import typer
 
 from loadtest.analysis.compare import compare as compare_sides
 from loadtest.analysis.pairing import Side
-from loadtest.commands.output import consoles, results_directory
-from loadtest.commands.run import PAGE_FILE
+from loadtest.commands.output import consoles, results_directory, write_files
 from loadtest.errors import UsageError
 from loadtest.report.console import print_comparison
-from loadtest.report.files import write_report
 from loadtest.report.load import find_records, load_report
-from loadtest.report.page import render
 from loadtest.report.schema import Report
 
 
@@ -41,12 +38,12 @@ def compare(
         *sides, rng=rng, confidence=confidence, margin=margin, share_margin=share_margin
     )
     _, console = consoles()
-    print_comparison(console, report)
     if output is not None:
         with results_directory(output) as directory:
-            write_report(report, directory)
-            (directory / PAGE_FILE).write_text(render(report), encoding="utf-8")
-            console.print(f"Report    {directory / PAGE_FILE}")
+            page = write_files(report, directory)
+    print_comparison(console, report)
+    if output is not None:
+        console.print(f"Report    {page}")
     return report.exit_code
 
 

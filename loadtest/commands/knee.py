@@ -5,12 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from loadtest.commands.banner import print_target
-from loadtest.commands.output import consoles, results_directory
-from loadtest.commands.run import PAGE_FILE, Workload
-from loadtest.errors import ExitCode
+from loadtest.commands.output import consoles, results_directory, write_files
+from loadtest.commands.run import Workload
+from loadtest.commands.settings import refuse_settings
 from loadtest.report.console import print_knee, print_stage
-from loadtest.report.files import write_report
-from loadtest.report.page import render
 from loadtest.run.execution import make_plan
 from loadtest.run.interrupts import Interrupts
 from loadtest.run.knee_search import Search, announce, search_knee
@@ -40,25 +38,26 @@ def knee(
     enough, 3 this client was saturated first, 64 usage, 69 the target cannot be loaded.
     """
     search = Search(start, least, most, tolerance, max_stages, most_stage_s)
+    refuse_settings(workload, OWN, "a knee search's")
     config = make_config(workload, {**settings, "rate": start})
     progress, console = consoles()
-    with results_directory(config.output) as directory, Interrupts() as interrupts:
+    with results_directory(config.output) as directory:
         bounds = announce(config, search)
         plan = make_plan(config)
         print_target(progress, plan.target, config)
         progress.print(f"Bounds    {bounds}")
         progress.print(f"Gates     {', '.join(config.slo)}")
-        report = search_knee(
-            plan,
-            search,
-            directory,
-            interrupts,
-            watch=lambda config: LiveView(config, progress),
-            on_stage=lambda stage: print_stage(progress, stage),
-        )
+        with Interrupts() as interrupts:
+            report = search_knee(
+                plan,
+                search,
+                directory,
+                interrupts,
+                watch=lambda config: LiveView(config, progress),
+                on_stage=lambda stage: print_stage(progress, stage),
+            )
+        page = write_files(report, directory)
         print_knee(console, report)
         if config.output is not None:
-            write_report(report, directory)
-            (directory / PAGE_FILE).write_text(render(report), encoding="utf-8")
-            console.print(f"Report    {directory / PAGE_FILE}")
-    return ExitCode.INTERRUPTED if report.run.end == "interrupted" else report.exit_code
+            console.print(f"Report    {page}")
+    return report.exit_code

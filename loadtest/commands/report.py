@@ -7,13 +7,11 @@ from typing import Annotated
 import typer
 
 from loadtest.coldstart.console import print_cold_starts
-from loadtest.commands.output import consoles
-from loadtest.commands.run import PAGE_FILE
+from loadtest.commands.output import PAGE_FILE, consoles, write_page
 from loadtest.errors import ExitCode
 from loadtest.report.coldstart_schema import ColdStartReport
 from loadtest.report.console import print_comparison, print_knee, print_report
 from loadtest.report.load import json_schema, load_report, report_path
-from loadtest.report.page import render
 from loadtest.report.schema import Comparison, KneeReport, Report
 
 
@@ -34,8 +32,7 @@ def report(
             # A handful of requests: the table is all there is to draw.
             print_cold_starts(console, found)
             return ExitCode.PASS
-    page = report_path(path).with_name(PAGE_FILE)
-    page.write_text(render(found), encoding="utf-8")
+    page = write_page(found, report_path(path).with_name(PAGE_FILE))
     console.print(f"Report    {page}")
     return ExitCode.PASS
 

@@ -1,6 +1,7 @@
 """A bearer token (RFC 6750) in a file that a kubelet or an issuer renews."""
 
 import re
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,8 @@ from loadtest.errors import UsageError
 
 # Between two looks at the file.
 _LOOK_NS: Final = 1_000_000_000
+# Answers to requests with an earlier token may be under way.
+_NUM_KEPT: Final = 8
 # RFC 6750, section 2.1: b64token.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
@@ -18,6 +21,8 @@ class BearerToken:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._value = ""
+        # Each that has been sent of late.
+        self.tokens: deque[str] = deque(maxlen=_NUM_KEPT)
         self._modified_ns = -1
         self._look_again_ns = 0
 
@@ -50,4 +55,5 @@ class BearerToken:
                 f"bearer_token_file {self._path} holds no token of letters, digits and -._~+/"
             )
         self._value = f"Bearer {token}"
+        self.tokens.append(token)
         self._modified_ns = modified_ns

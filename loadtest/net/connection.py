@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from time import monotonic_ns
@@ -80,11 +80,19 @@ class Connection:
             return False
         return False
 
+    def negotiated_protocol(self) -> str | None:
+        """Return what the server has chosen by ALPN (RFC 7301), None where it chose nothing."""
+        assert isinstance(self._socket, ssl.SSLSocket)
+        return self._socket.selected_alpn_protocol()
+
     def close(self) -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
             self._reactor.unwatch(self._socket.fileno())
             self._socket.close()
+            # Nobody is told any more. The owner's owner is the connection: as a cycle they would
+            # outlive it, for a worker collects nothing but the youngest objects.
+            del self._receiver, self._tls
 
     def fail_soon(self, outcome: Outcome, detail: str) -> None:
         """Fail once what was read before has been parsed."""
@@ -194,8 +202,9 @@ class Connection:
 
     def _fail(self, outcome: Outcome, detail: str) -> None:
         if self.state is not State.CLOSED:
+            receiver = self._receiver
             self.close()
-            self._receiver.on_close(monotonic_ns(), outcome, detail)
+            receiver.on_close(monotonic_ns(), outcome, detail)
 
     def _watch(self, events: int) -> None:
         if events != self._events:
@@ -223,6 +232,12 @@ def connect(
     if number not in (0, errno.EINPROGRESS):
         connection.fail_soon(Outcome.CONNECT_FAILED, os.strerror(number))
     return connection
+
+
+def in_turn(addresses: Sequence[tuple[str, int]], first: int) -> list[tuple[str, int]]:
+    """Return all of them, beginning with that number, which is counted round and round."""
+    first %= len(addresses)
+    return [*addresses[first:], *addresses[:first]]
 
 
 def describe(error: OSError) -> str:

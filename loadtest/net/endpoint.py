@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -10,7 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 from loadtest.config import RunConfig
 from loadtest.errors import TargetError, UsageError
 from loadtest.net.bearer import BearerToken
+from loadtest.net.shown import shown_url
 from loadtest.wire.paths import path_prefix
+from loadtest.wire.quotes import without_credentials
 
 _PORTS: Final = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
 _FORMS: Final = "http://HOST[:PORT] or https://HOST[:PORT]"
@@ -21,6 +24,8 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # RFC 3986, section 3.2, without userinfo.
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~%!$&'()*+,;=-]+)(:\d{1,5})?")
 # The client's own: they say how long the body is, what it is, and where it goes.
+# Their values begin with the name of a scheme (RFC 9110, section 11.4).
+_SCHEMED: Final = ("authorization", "proxy-authorization")
 _OWN_HEADERS: Final = frozenset(
     (
         *("host", "accept", "accept-encoding", "content-type", "content-length"),
@@ -55,6 +60,20 @@ class Endpoint:
         """Return the Authorization header's value as of now; raises UsageError as the token's."""
         return None if self.bearer is None else self.bearer.authorization(time.monotonic_ns())
 
+    def redact(self, detail: str) -> str:
+        """Return what a server said without the credentials that it was sent."""
+        credentials = [*self._credentials(), *(self.bearer.tokens if self.bearer else ())]
+        return without_credentials(detail, credentials)
+
+    def _credentials(self) -> Iterator[str]:
+        """Yield what may be one of a header: its value, and each word of it."""
+        for name, value in self.headers:
+            if name.lower() in _SCHEMED:
+                # A scheme such as Bearer is a word of the language's own.
+                value = value.partition(" ")[2] or value
+            yield value
+            yield from re.split(r"[\s,;=]+", value)
+
 
 def make_endpoint(config: RunConfig) -> Endpoint:
     """Return the run's endpoint.
@@ -62,7 +81,7 @@ def make_endpoint(config: RunConfig) -> Endpoint:
     Raises UsageError for settings that cannot be followed, TargetError for a name that does not
     resolve. Proxies of the environment are never used.
     """
-    url = _split(config)
+    url = read_target(config)
     assert url.hostname is not None
     port = url.port or _PORTS[url.scheme]
     headers = tuple(_read_header(header) for header in config.header)
@@ -84,25 +103,27 @@ def make_endpoint(config: RunConfig) -> Endpoint:
     )
 
 
-def _split(config: RunConfig) -> SplitResult:
+def read_target(config: RunConfig) -> SplitResult:
+    """Return the parts of the run's target; raises UsageError for one that the protocol has not."""
     is_grpc = config.protocol.is_grpc
     forms = _GRPC_FORMS if is_grpc else _FORMS
+    shown = shown_url(config.target)
     try:
         url = urlsplit(config.target)
         has_port = url.port != 0
     except ValueError as error:
-        raise UsageError(f"target is {config.target!r}: {error}; must be {forms}") from None
+        # The reason may quote a part of a password.
+        reason = f": {error}" if shown == config.target else ""
+        raise UsageError(f"target is {shown!r}{reason}; must be {forms}") from None
     if url.scheme in _PORTS and (url.scheme in ("grpc", "grpcs")) != is_grpc:
-        raise UsageError(
-            f"target is {config.target!r}, must be {forms} with protocol {config.protocol}"
-        )
+        raise UsageError(f"target is {shown!r}, must be {forms} with protocol {config.protocol}")
     if url.scheme not in _PORTS or not url.hostname or not has_port:
-        raise UsageError(f"target is {config.target!r}, must be {forms}")
+        raise UsageError(f"target is {shown!r}, must be {forms}")
     if not _AUTHORITY.fullmatch(url.netloc):
         raise UsageError(f"target holds a user, a password or no host name, must be {forms}")
     if url.path not in ("", "/") or url.query or url.fragment:
         raise UsageError(
-            f"target is {config.target!r}, must be {forms}; what comes before the protocol's "
+            f"target is {shown!r}, must be {forms}; what comes before the protocol's "
             "paths is path_prefix"
         )
     return url

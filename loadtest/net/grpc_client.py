@@ -13,6 +13,7 @@ from typing import Final
 
 from loadtest.errors import UsageError
 from loadtest.exchange import Exchange
+from loadtest.net.connection import in_turn
 from loadtest.net.endpoint import Endpoint
 from loadtest.net.grpc_call import Call
 from loadtest.net.http2 import Http2Connection, Stage
@@ -30,8 +31,9 @@ _METADATA_VALUE: Final = re.compile(r"[\x20-\x7e]*")
 class GrpcClient:
     """Fills a connection up to its streams before it opens the next.
 
-    Connections that a server is leaving do not count towards ``max_connections``. Raises
-    UsageError for a header that cannot be metadata.
+    Connections that a server is leaving do not count towards ``max_connections``. They take the
+    endpoint's addresses in turn, from number ``first_address`` on. Raises UsageError for a header
+    that cannot be metadata.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class GrpcClient:
         *,
         max_streams_per_connection: int = 100,
         run_id: str = "r1-loadtest",
+        first_address: int = 0,
     ) -> None:
         self.num_opened = 0
         self.num_open = 0
@@ -51,6 +54,7 @@ class GrpcClient:
         self._reactor = reactor
         self._endpoint = endpoint
         self._max_connections = max_connections
+        self._first_address = first_address
         self._tls = tls
         self._max_streams = max_streams_per_connection
         # Of a connection whose server has not said yet how many it allows.
@@ -71,12 +75,14 @@ class GrpcClient:
         return not self._waiting and (bool(self._roomy) or self._may_open())
 
     def start(self, exchange: Exchange) -> None:
+        exchange.redact = self._endpoint.redact
         call = Call(self, exchange)
         self._calls[exchange] = call
         self.place(call)
 
     def cancel(self, exchange: Exchange, now: int, outcome: Outcome, detail: str) -> None:
-        self._calls[exchange].fail(now, outcome, detail)
+        if not exchange.is_done:
+            self._calls[exchange].fail(now, outcome, detail)
 
     def close(self) -> None:
         for connection in self._queued:
@@ -99,12 +105,15 @@ class GrpcClient:
         """Forget a call that is over, wherever it is."""
         del self._calls[call.exchange]
         self._waiting.pop(call, None)
-        if call.connection is None:
+        connection = call.connection
+        if connection is None:
             return
-        self._queued.get(call.connection, {}).pop(call, None)
+        # Which may still hold the call, with what it has not sent of it.
+        call.connection = None
+        self._queued.get(connection, {}).pop(call, None)
         if call.stream_id:
-            call.connection.reset(call.stream_id)
-        self._update(call.connection)
+            connection.reset(call.stream_id)
+        self._update(connection)
 
     def headers(self, exchange: Exchange) -> Headers:
         """Return those that differ between calls."""
@@ -146,10 +155,9 @@ class GrpcClient:
         return self.num_open - len(self._draining) < self._max_connections
 
     def _open(self) -> Http2Connection:
-        addresses = self._endpoint.addresses
         connection = Http2Connection(
             self._reactor,
-            addresses[self.num_opened % len(addresses)],
+            in_turn(self._endpoint.addresses, self._first_address + self.num_opened),
             self,
             fixed_headers=self._fixed_headers,
             tls=self._tls,

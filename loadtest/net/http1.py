@@ -81,6 +81,10 @@ class AnswerReader:
         # Bytes after the answer's end, which nobody asked for.
         self.has_excess = False
 
+    def close(self) -> None:
+        """Let go of the parser, which holds on to its reader; nothing more can be fed."""
+        del self._parser
+
     def feed(self, data: bytes) -> None:
         """Take bytes of the answer; raises AnswerError where they are not HTTP/1.1's."""
         if not self.has_head:

@@ -4,14 +4,12 @@ It is usable once the server's settings have come, as gRPC's own clients have it
 nobody knows how many streams it allows, nor that it speaks HTTP/2 at all.
 """
 
-import socket
-import ssl
-from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from time import monotonic_ns
 from typing import Final, Protocol
 
-from loadtest.net.connection import connect
+from loadtest.net.connection import Connection, connect, describe
 from loadtest.net.http2_frames import (
     ACK,
     END_STREAM,
@@ -28,7 +26,8 @@ from loadtest.net.http2_frames import (
     read_number,
     strip,
 )
-from loadtest.net.http2_sending import WINDOW_BYTES, Outbox, Sender
+from loadtest.net.http2_sending import WINDOW_BYTES, Outbox
+from loadtest.net.http2_stream import Stream, StreamReceiver
 from loadtest.net.reactor import Reactor
 from loadtest.net.tls import Wrap
 from loadtest.record import Outcome
@@ -37,27 +36,6 @@ from loadtest.record import Outcome
 _CREDIT_BYTES: Final = WINDOW_BYTES // 4
 # RFC 9113 section 6.5.2: there is no bound unless the server says one.
 _ANY_NUMBER: Final = 2**31 - 1
-
-
-class StreamReceiver(Sender, Protocol):
-    """Who is told of one stream; ``now`` is CLOCK_MONOTONIC in ns."""
-
-    def on_head(self, now: int, head: Head) -> None:
-        """The head, or the trailers."""
-
-    def on_data(self, now: int, data: bytes) -> None: ...
-
-    def on_end(self, now: int) -> None:
-        """The server has ended its half of the stream, and so the stream."""
-
-    def on_reset(self, now: int, code: int) -> None:
-        """The server has reset the stream, which is over."""
-
-    def on_unprocessed(self, now: int) -> None:
-        """The server has left without looking at it; RFC 9113 section 6.8: it may be sent anew."""
-
-    def on_lost(self, now: int, outcome: Outcome, detail: str) -> None:
-        """The connection has failed, and the stream with it."""
 
 
 class ConnectionOwner(Protocol):
@@ -86,20 +64,16 @@ class Stage(Enum):
     CLOSED = "closed"
 
 
-@dataclass(slots=True, eq=False)
-class _Stream:
-    receiver: StreamReceiver
-    has_head: bool = False
-    num_uncredited: int = 0
-
-
 class Http2Connection:
-    """Streams of one connection; ``began`` is when connecting began."""
+    """Streams of one connection, to the first of the addresses that does not refuse it.
+
+    ``began`` is when connecting began.
+    """
 
     def __init__(
         self,
         reactor: Reactor,
-        address: tuple[str, int],
+        addresses: list[tuple[str, int]],
         owner: ConnectionOwner,
         *,
         fixed_headers: Headers,
@@ -109,17 +83,20 @@ class Http2Connection:
         self.began = monotonic_ns()
         # As many as the server allows.
         self.max_streams = _ANY_NUMBER
+        self._reactor = reactor
+        # Those still to try.
+        self._addresses = addresses
         self._owner = owner
         self._reader = FrameReader()
         self._heads = HeadReader()
         self._outbox = Outbox(fixed_headers)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Stream] = {}
         self._next_id = 1
         self._is_reading = False
         self._num_uncredited = 0
         self._tls = tls
-        self._ssl_socket: ssl.SSLSocket | None = None
-        self._connection = connect(reactor, address, self, self._wrap if tls else None)
+        self._connection: Connection | None = None
+        self._connect()
 
     @property
     def num_streams(self) -> int:
@@ -129,7 +106,7 @@ class Http2Connection:
         """Begin a stream on a ready connection with room and return its number."""
         stream_id = self._next_id
         self._next_id += 2
-        self._streams[stream_id] = _Stream(receiver)
+        self._streams[stream_id] = Stream(receiver)
         self._outbox.request(stream_id, receiver, headers, body)
         self._flush()
         return stream_id
@@ -144,10 +121,12 @@ class Http2Connection:
         """Close without telling any stream."""
         self.stage = Stage.CLOSED
         self._streams.clear()
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def on_open(self, now: int) -> None:
-        if self._ssl_socket is not None and self._ssl_socket.selected_alpn_protocol() != "h2":
+        assert self._connection is not None
+        if self._tls and self._connection.negotiated_protocol() != "h2":
             self._fail(now, Outcome.TLS_FAILED, "the server does not offer HTTP/2 (ALPN h2)")
             return
         self._outbox.open()
@@ -173,6 +152,9 @@ class Http2Connection:
             self._flush()
 
     def on_close(self, now: int, outcome: Outcome, detail: str) -> None:
+        if outcome is Outcome.CONNECT_FAILED and self._addresses:
+            self._connect()
+            return
         if self.stage is Stage.OPENING and outcome is Outcome.RESET:
             # In TLS 1.3 a server may refuse a client's certificate after the handshake.
             hint = "; it may want a client certificate" if self._tls else ""
@@ -184,18 +166,27 @@ class Http2Connection:
         for stream in streams:
             stream.receiver.on_lost(now, outcome, detail)
 
+    def _connect(self) -> None:
+        try:
+            self._connection = connect(self._reactor, self._addresses.pop(0), self, self._tls)
+        except OSError as error:
+            # Out of file descriptors, for one.
+            self._reactor.defer(partial(self._fail_to_connect, describe(error)))
+
+    def _fail_to_connect(self, reason: str) -> None:
+        # It may have been closed since.
+        if self.stage is Stage.OPENING:
+            self.on_close(monotonic_ns(), Outcome.CONNECT_FAILED, reason)
+
     def _fail(self, now: int, outcome: Outcome, detail: str) -> None:
+        assert self._connection is not None
         self._connection.close()
         self.on_close(now, outcome, detail)
-
-    def _wrap(self, sock: socket.socket) -> ssl.SSLSocket:
-        assert self._tls is not None
-        self._ssl_socket = self._tls(sock)
-        return self._ssl_socket
 
     def _flush(self) -> None:
         # What answers make us send goes out at once, and together, when all of them are read.
         if not self._is_reading:
+            assert self._connection is not None
             self._outbox.flush(self._connection.send)
 
     def _take(self, now: int, frame: Frame) -> None:
@@ -224,7 +215,7 @@ class Http2Connection:
         elif kind == Kind.PUSH_PROMISE:
             raise ProtocolError("a push came, which was not allowed")
 
-    def _find(self, stream_id: int) -> _Stream | None:
+    def _find(self, stream_id: int) -> Stream | None:
         """Return a stream, None if it is over; raises ProtocolError if there was none."""
         if not stream_id & 1 or stream_id >= self._next_id:
             raise ProtocolError("a frame is of a stream that was never begun")

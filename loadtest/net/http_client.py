@@ -12,7 +12,7 @@ from typing import Final
 
 from loadtest.errors import AnswerError
 from loadtest.exchange import Exchange
-from loadtest.net.connection import Connection, connect
+from loadtest.net.connection import Connection, connect, in_turn
 from loadtest.net.endpoint import Endpoint
 from loadtest.net.http1 import RequestHead
 from loadtest.net.http_answer import OK, HttpAnswer, outcome_of
@@ -26,7 +26,10 @@ _MAX_MESSAGES: Final = 256
 
 
 class HttpClient:
-    """The Client of the REST protocols; the connection used last is used first."""
+    """The Client of the REST protocols; the connection used last is used first.
+
+    Connections take the endpoint's addresses in turn, from number ``first_address`` on.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class HttpClient:
         tls: Wrap | None,
         *,
         run_id: str = "r1-loadtest",
+        first_address: int = 0,
     ) -> None:
         self.num_opened = 0
         self.num_open = 0
@@ -46,7 +50,9 @@ class HttpClient:
         self.addresses = endpoint.addresses
         self.wire = wire
         self._head = RequestHead(endpoint, wire, run_id)
+        self._redact = endpoint.redact
         self._max_connections = max_connections
+        self._first_address = first_address
         self._idle: list[_Channel] = []
         self._channels: dict[Exchange, _Channel] = {}
         # The one whose events are being told: its exchange may end before it is closed.
@@ -62,6 +68,7 @@ class HttpClient:
         )
 
     def start(self, exchange: Exchange) -> None:
+        exchange.redact = self._redact
         data = self._head.encode(exchange.index, exchange.body)
         channel = self._take_idle()
         exchange.is_reused = channel is not None
@@ -119,7 +126,7 @@ class HttpClient:
             assert self.telling is not None
             assert self.telling.is_spent()
             self.drop(self.telling)
-        channel = _Channel(self, self.num_opened)
+        channel = _Channel(self, self._first_address + self.num_opened)
         self.num_opened += 1
         self.num_open += 1
         self.most_open = max(self.most_open, self.num_open)
@@ -138,9 +145,8 @@ class _Channel:
         self._answer = HttpAnswer(client.wire)
         self._began = NEVER
         self._request = b""
-        addresses = client.addresses
         # Those to try, in turn over all connections.
-        self._turns = [addresses[(turn + more) % len(addresses)] for more in range(len(addresses))]
+        self._turns = in_turn(client.addresses, turn)
 
     def begin(self, exchange: Exchange, request: bytes) -> None:
         self.exchange = exchange
@@ -161,6 +167,7 @@ class _Channel:
         return self.exchange is not None and self.exchange.is_done
 
     def close(self) -> None:
+        self._answer.read.close()
         if self._connection is not None:
             self._connection.close()
 

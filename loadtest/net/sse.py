@@ -38,6 +38,9 @@ class EventParser:
                 return []
             data = bytes(pending)
             pending.clear()
+        # A server that writes each event as it comes: one line of data, and nothing else.
+        if data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1:] == b"\n":
+            return [data[6:-2]]
         blocks = data.split(b"\n\n")
         pending += blocks.pop()
         self._check_size()

@@ -13,12 +13,14 @@ class LocalTokenizer:
 
     def __init__(self, path: Path) -> None:
         file = path / "tokenizer.json" if path.is_dir() else path
+        if file.exists() and not file.is_file():
+            raise UsageError(f"tokenizer {file} cannot be read: it is no regular file")
         try:
             self._tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"tokenizer {file} cannot be read: {_reason(error)}") from None
         except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
-            raise UsageError(f"tokenizer {file} is no tokenizer.json: {error}") from None
+            raise UsageError(f"tokenizer {file} is no tokenizer.json: {_first_line(error)}") from None
         # The file may ask for both, and the count would be of something else than the text.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -42,3 +44,7 @@ class LocalTokenizer:
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]

@@ -4,7 +4,7 @@ No message holds a string of the file: it may be the text of a prompt.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -59,8 +59,8 @@ class Fields:
         if not isinstance(value, dict):
             raise self.refuse(name, value, "an object")
         for key, option in value.items():
-            if not is_option(option):
-                raise self.refuse(f"{name}.{key}", option, OPTION_KINDS)
+            if allowed := allowed_instead(key, option):
+                raise self.refuse(f"{name}.{key}", option, allowed)
         return value
 
     def within(self, name: str, value: object) -> "Fields":
@@ -73,7 +73,7 @@ class Fields:
         """Return the error of a field with that value; a string is told as such alone."""
         if value is None:
             return UsageError(f"{self.where}{name} is missing, must be {allowed}")
-        return UsageError(f"{self.where}{name} is {_describe(value)}, must be {allowed}")
+        return UsageError(f"{self.where}{name} is {describe(value)}, must be {allowed}")
 
     def end(self) -> None:
         """Refuse the fields that nothing has taken, so that none is ignored."""
@@ -82,11 +82,24 @@ class Fields:
             raise UsageError(f"{self.where}{name[:40]!r} is not a known field, known: {known}")
 
 
-OPTION_KINDS = "a string, a number, true, false or a list of strings or of whole numbers"
+_OPTION_KINDS: Final = "a string, a number, true, false or a list of strings or of whole numbers"
+# The record holds counts in 32 bits.
+_MAX_TOKENS: Final = 2**31 - 1
+# Of options that are numbers of tokens.
+_LEAST: Final = {"max_tokens": 1, "min_tokens": 0}
 
 
-def is_option(value: object) -> bool:
-    """Whether a generation parameter may have that value."""
+def allowed_instead(name: str, value: object) -> str | None:
+    """Return what the generation parameter may be where it may not have that value."""
+    if not _is_option(value):
+        return _OPTION_KINDS
+    least = _LEAST.get(name)
+    if least is None or (type(value) is int and least <= value <= _MAX_TOKENS):
+        return None
+    return f"a whole number of {least}..{_MAX_TOKENS}"
+
+
+def _is_option(value: object) -> bool:
     if isinstance(value, list):
         return all(type(item) is str for item in value) or all(type(item) is int for item in value)
     return isinstance(value, str | int | float)
@@ -102,11 +115,12 @@ def parse_object(where: str, line: bytes) -> Fields:
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{where}line is not JSON: {error.msg} at column {error.colno}") from None
     if not isinstance(value, dict):
-        raise UsageError(f"{where}line is {_describe(value)}, must be a JSON object")
+        raise UsageError(f"{where}line is {describe(value)}, must be a JSON object")
     return Fields(where, value, [])
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
+    """Return a JSON value as errors may show it: of a string its length alone."""
     match value:
         case str():
             return f"a string of {len(value)} characters"

@@ -17,14 +17,18 @@ class LineFile:
     """A file's lines from 0; in memory are 8 bytes a line. A read takes about 2 us.
 
     ``check`` sees each line with the number that messages name, from 1, before any can be read; its
-    errors pass. Raises UsageError naming the file, and the line where one is above MAX_LINE_BYTES.
+    errors pass. Blank lines at the end are left out. Raises UsageError naming the file, which must be
+    a regular one, and the line where one is blank or above MAX_LINE_BYTES.
     """
 
     def __init__(self, path: Path, check: Callable[[int, bytes], None]) -> None:
         self.path = path
         # Where each line begins, and where the last ends.
         self._starts = array("q", [0])
+        self._num_blank = 0
         try:
+            if path.exists() and not path.is_file() and not path.is_dir():
+                raise UsageError(f"{path}: is no regular file, must be one: it is read at need")
             with path.open("rb") as lines:
                 while line := lines.readline(MAX_LINE_BYTES + 1):
                     self._add(line, check)
@@ -44,13 +48,21 @@ class LineFile:
         return _strip(number, os.pread(self._file, end - start, start))
 
     def _add(self, line: bytes, check: Callable[[int, bytes], None]) -> None:
-        number = len(self)
+        number = len(self) + self._num_blank
         if len(line) > MAX_LINE_BYTES:
             raise UsageError(
                 f"{self.path}:{number + 1}: line is above {MAX_LINE_BYTES} bytes, "
                 "must be at most that"
             )
-        check(number + 1, _strip(number, line))
+        line_itself = _strip(number, line)
+        if not line_itself.strip():
+            self._num_blank += 1
+            return
+        if self._num_blank:
+            raise UsageError(
+                f"{self.path}:{len(self) + 1}: line is blank, must be left out or stand at the end"
+            )
+        check(number + 1, line_itself)
         self._starts.append(self._starts[-1] + len(line))
 
 

@@ -8,7 +8,7 @@ import orjson
 
 from loadtest.config import RunConfig
 from loadtest.errors import UsageError
-from loadtest.prompts.fields import OPTION_KINDS, is_option
+from loadtest.prompts.fields import allowed_instead, describe
 from loadtest.prompts.prompt import Option
 
 _OPTION: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_.]*)=(?P<value>.*)", re.DOTALL)
@@ -20,8 +20,8 @@ def parse_options(config: RunConfig) -> dict[str, Option]:
     Raises UsageError naming the option that is no NAME=JSON, is given twice, or is a flag's own.
     """
     options: dict[str, Option] = {}
-    for text in config.option:
-        name, value = _parse_option(text)
+    for number, text in enumerate(config.option, 1):
+        name, value = _parse_option(number, text)
         if name in options:
             raise UsageError(f"option {name} is given twice, must be given once")
         options[name] = value
@@ -38,18 +38,19 @@ def _refuse_given(options: Mapping[str, Option], name: str, *, flag: str) -> Non
         raise UsageError(f"option {name} is given, must be left out where {flag} is set")
 
 
-def _parse_option(text: str) -> tuple[str, Option]:
+def _parse_option(number: int, text: str) -> tuple[str, Option]:
+    # The value may be the text of a prompt: it is never shown.
     match = _OPTION.fullmatch(text)
     if match is None:
-        raise UsageError(f"option is {text!r}, must be NAME=JSON such as temperature=0")
+        raise UsageError(f"option number {number} must be NAME=JSON such as temperature=0")
     name, value = match["name"], match["value"]
     try:
         parsed = orjson.loads(value)
     except orjson.JSONDecodeError:
         raise UsageError(
-            f"option {name} is {value}, must be JSON; a string is quoted for the shell too: "
+            f"option {name} is {len(value)} characters, must be JSON; a string is quoted for the shell too: "
             f"""'{name}="text"'"""
         ) from None
-    if not is_option(parsed):
-        raise UsageError(f"option {name} is {value}, must be {OPTION_KINDS}")
+    if allowed := allowed_instead(name, parsed):
+        raise UsageError(f"option {name} is {describe(parsed)}, must be {allowed}")
     return name, parsed

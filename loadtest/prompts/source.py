@@ -81,6 +81,17 @@ def make_source(config: RunConfig) -> Workload:
     return Workload(conversations, options, lengths, config.seed)
 
 
+def check_files(config: RunConfig) -> None:
+    """Read the tokenizer and the trace that workers will read; raises UsageError naming the file.
+
+    What ``make_source`` reads of them is not all: it needs neither for every kind of prompts.
+    """
+    if config.tokenizer is not None:
+        LocalTokenizer(config.tokenizer)
+    if config.trace_file is not None and config.prompts is not Prompts.TRACE:
+        Trace(config.trace_file).refuse_prompts()
+
+
 def _trace_source(config: RunConfig) -> TraceSource:
     assert config.trace_file is not None, _UNASKED
     trace = Trace(config.trace_file)

@@ -69,6 +69,8 @@ class Trace:
         # The first line that says no prompt, and no length of its answer; counted from 1.
         self.first_without_prompt: int | None = None
         self.first_without_output: int | None = None
+        # The first line that says more than its time.
+        self.first_with_prompt: int | None = None
         self._lines = LineFile(path, partial(self._check, at))
         if not at:
             raise UsageError(f"{path}: has no request, must have at least one")
@@ -87,6 +89,14 @@ class Trace:
         number = index + self._num_headers
         return self._parse(number + 1, self._lines.read(number))
 
+    def refuse_prompts(self) -> None:
+        """Raise UsageError where lines say more than their times, which alone would be used."""
+        if self.first_with_prompt is not None:
+            raise UsageError(
+                f"{self._path}:{self.first_with_prompt}: line has a text or a length, must be a "
+                "time alone, or be used by prompts=trace"
+            )
+
     def _check(self, at: "array[int]", number: int, line: bytes) -> None:
         if number == 1 and not line.startswith(b"{"):
             self._begin_azure(line)
@@ -100,6 +110,8 @@ class Trace:
         at.append(entry.at)
         if entry.question is None and entry.prompt_tokens is None:
             self.first_without_prompt = self.first_without_prompt or number
+        if entry.question or entry.prompt_tokens or entry.output_tokens:
+            self.first_with_prompt = self.first_with_prompt or number
         if not entry.bounds_output:
             self.first_without_output = self.first_without_output or number
 

@@ -38,6 +38,9 @@ def print_report(console: Console, report: Report) -> None:
 
 def print_stage(console: Console, stage: Stage) -> None:
     met = "saturated" if stage.is_saturated else "met" if stage.is_met else "not met"
+    if stage.num_requests == 0:
+        console.print(f"{number(stage.rate)} rps: no request was due")
+        return
     console.print(
         f"{number(stage.rate)} rps: {stage.num_requests} requests, "
         f"{share(stage.miss_ratio.value)} miss, p99 {duration(stage.e2e_p99_s)}: {met}"

@@ -23,7 +23,7 @@ def push(report: Report | KneeReport, url: str) -> None:
     What is not known is left out. Proxies of the environment are not used. Raises UsageError for
     what is no URL, LoadtestError in one line where the gateway does not take it.
     """
-    _check(url)
+    check_url(url)
     instance = urlsplit(report.target.url).netloc
     registry = registry_of(report)
     try:
@@ -145,7 +145,8 @@ def _add_distribution(metrics: _Metrics, name: str, distribution: Distribution) 
         metrics.add_interval(metric, text, percentile, statistic=f"p{percentile.percent:g}")
 
 
-def _check(url: str) -> None:
+def check_url(url: str) -> None:
+    """Raise UsageError unless it may be a Pushgateway's."""
     try:
         parts = urlsplit(url)
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

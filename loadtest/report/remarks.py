@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from loadtest.report.quantity import number, share
-from loadtest.report.schema import Comparison, Gate, KneeReport, Report, Verdict
+from loadtest.report.schema import Comparison, Gate, KneeReport, Report, Run, Verdict
 
 # A shape beside each colour, for who cannot tell colours apart.
 SIGNS: Final[Mapping[str, str]] = {
@@ -58,7 +58,9 @@ def run_headline(report: Report) -> Headline:
     sentences = {
         Verdict.PASS: f"{_judged(report.gates, Verdict.PASS)} met",
         Verdict.FAIL: f"{_judged(report.gates, Verdict.FAIL)} not met",
-        Verdict.INSUFFICIENT: f"{_judged(report.gates, Verdict.INSUFFICIENT)} undecided",
+        Verdict.INSUFFICIENT: f"{_judged(report.gates, Verdict.INSUFFICIENT)} undecided"
+        if report.gates
+        else "Nothing was measured",
         Verdict.SATURATED: "The client did not keep up: these are not the server's numbers",
         Verdict.NONE: "Measured; no objective was asked for",
     }
@@ -113,7 +115,7 @@ def run_warnings(report: Report) -> list[str]:
 
 def knee_warnings(report: KneeReport) -> list[str]:
     saturated = [f"{number(stage.rate)}/s" for stage in report.stages if stage.is_saturated]
-    remarks = _about_interruption(report.run.end)
+    remarks = _about_interruption(report.run)
     if saturated:
         remarks.append(f"The client did not keep up at {', '.join(saturated)}.")
     if report.stages and report.knee_rps.value is not None and report.knee_rps.high is None:
@@ -122,7 +124,7 @@ def knee_warnings(report: KneeReport) -> list[str]:
 
 
 def _about_end(report: Report) -> list[str]:
-    remarks = _about_interruption(report.run.end)
+    remarks = _about_interruption(report.run)
     outcomes = report.counts.outcomes
     if num := outcomes.get("not_sent", 0):
         remarks.append(f"{num:,} scheduled requests were never sent: the run ended first.")
@@ -133,12 +135,12 @@ def _about_end(report: Report) -> list[str]:
     return remarks
 
 
-def _about_interruption(end: str) -> list[str]:
-    if end == "interrupted":
+def _about_interruption(run: Run) -> list[str]:
+    if run.end == "interrupted":
         return ["The run was interrupted: this is what was measured until then."]
-    return ["The run failed before its end: this is what was measured until then."] * (
-        end == "failed"
-    )
+    if run.end == "failed":
+        return [f"The run failed, this is what was measured until then: {run.failure}"]
+    return []
 
 
 def _about_samples(report: Report) -> list[str]:

@@ -253,6 +253,8 @@ class Run(Value):
     duration_s: float
     drain_s: float
     end: Literal["duration", "requests", "trace", "interrupted", "failed"]
+    # Why it failed; what a killed worker had not written yet is not in the report.
+    failure: str | None = None
 
 
 class Target(Value):

@@ -10,6 +10,7 @@ from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
 
 from loadtest.errors import AnswerError, TargetError, UsageError
+from loadtest.net.shown import shown_url
 from loadtest.report.schema import Capture
 from loadtest.run.metrics_page import MetricsPage, Sample, parse_page
 
@@ -116,7 +117,8 @@ class _Source:
     """One page's URL; connects anew each time, so that a restarted server is found."""
 
     def __init__(self, url: str, timeout_s: float, trust: ssl.SSLContext | None) -> None:
-        self.url = url
+        # As it may be shown.
+        self.url = shown_url(url)
         self._parts = _split(url)
         self._timeout_s = timeout_s
         self._trust = trust
@@ -177,7 +179,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         is_web = False
     if not is_web:
-        raise UsageError(f"metrics_url is {url!r}, must be http:// or https:// with a host")
+        raise UsageError(f"metrics_url is {shown_url(url)!r}, must be http:// or https:// with a host")
     if parts.username is not None:
         # Not shown: a password may be in it.
         raise UsageError(f"metrics_url of {parts.hostname} has a user, must have none")

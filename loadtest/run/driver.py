@@ -20,6 +20,9 @@ from loadtest.run.tally import Tally
 from loadtest.wire.part import Wire
 
 _NS: Final = 1_000_000_000
+# Of a closed loop's place whose request found no server: doubled each time that all of them fail.
+_LEAST_PAUSE_NS: Final = 100_000_000
+_MOST_PAUSE_NS: Final = 1_000_000_000
 
 
 class Driver:
@@ -67,6 +70,7 @@ class Driver:
         self._waiting: deque[Exchange] = deque()
         self._done: list[Exchange] = []
         self._num_thinking = 0
+        self._num_unconnected = 0
         self.is_sending = True
         self._is_exhausted = False
         self._is_finished = False
@@ -87,6 +91,8 @@ class Driver:
         self._end_ns = epoch_ns + round(self._config.duration_s * _NS)
         if self._is_closed:
             self._reactor.call_at(epoch_ns, self._fill_places)
+            # Whether or not an answer comes by then.
+            self._reactor.call_at(self._end_ns, self.stop_sending)
         else:
             self._await_next()
 
@@ -103,8 +109,10 @@ class Driver:
         self._end_sending()
         self._drop_waiting()
         now = monotonic_ns()
-        for exchange in list(self._under_way.values()):
-            self._client.cancel(exchange, now, Outcome.UNFINISHED, "the run ended")
+        for exchange in self._under_way.values():
+            # What has ended is settled behind this.
+            if not exchange.is_done:
+                self._client.cancel(exchange, now, Outcome.UNFINISHED, "the run ended")
         self._finish_if_over()
 
     def _numbers(self) -> Iterator[tuple[int, int]]:
@@ -142,9 +150,6 @@ class Driver:
     def _fill_place(self, now: int) -> None:
         """Send the next of a closed loop, due now."""
         if not self.is_sending:
-            return
-        if now >= self._end_ns:
-            self.stop_sending()
             return
         exchange = self._preparation.take() if self._budget else None
         if exchange is None:
@@ -188,10 +193,23 @@ class Driver:
             follow_up = self._follow(exchange)
             self._recorder.record(exchange)
             if self._is_closed and not follow_up:
-                self._fill_place(exchange.finished)
+                self._refill_place(exchange)
         while self._waiting and self._client.has_place():
             self._start(self._waiting.popleft())
         self._finish_if_over()
+
+    def _refill_place(self, before: Exchange) -> None:
+        """Send the next at once, but after a pause where there is no server to answer it."""
+        if before.outcome is not Outcome.CONNECT_FAILED:
+            self._num_unconnected = 0
+            self._fill_place(before.finished)
+            return
+        assert self._config.concurrency is not None
+        num_rounds = self._num_unconnected // self._config.concurrency
+        self._num_unconnected += 1
+        pause_ns = min(_LEAST_PAUSE_NS << min(num_rounds, 10), _MOST_PAUSE_NS)
+        due_ns = monotonic_ns() + pause_ns
+        self._reactor.call_at(due_ns, partial(self._fill_place, due_ns))
 
     def _follow(self, before: Exchange) -> bool:
         """Schedule the conversation's next turn; whether there is one."""
@@ -244,7 +262,9 @@ class Driver:
         self._recorder.record_not_sent(exchange)
 
     def _finish_if_over(self) -> None:
-        if self._is_finished or self._under_way or self._waiting or self._num_thinking:
+        # Who still thinks when the sending is over asks nothing more.
+        is_thinking = self._num_thinking > 0 and self.is_sending
+        if self._is_finished or self._under_way or self._waiting or is_thinking:
             return
         # A trace is over when its last conversation is; other schedules last as long as they say.
         if self.is_sending and not (self._is_exhausted and self._is_trace):

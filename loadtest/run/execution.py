@@ -16,12 +16,15 @@ from loadtest.combinations import check_combinations
 from loadtest.config import RunConfig
 from loadtest.net.endpoint import Endpoint, make_endpoint
 from loadtest.net.reactor import BUSY_STEP_NS
+from loadtest.prompts.counting import LocalTokenizer
 from loadtest.prompts.source import make_source
+from loadtest.prompts.trace import Trace
 from loadtest.record import Outcome
 from loadtest.records.merge import merge
 from loadtest.records.stored import GAPS_FILE, RECORDS_FILE, Stored
 from loadtest.report.csv_file import write_csv
 from loadtest.report.files import describe
+from loadtest.report.push import check_url
 from loadtest.report.schema import Capture, ErrorSample, File, Report, Run, Target, Worker
 from loadtest.run.capture import Scraper
 from loadtest.run.descriptors import raise_limit
@@ -46,9 +49,17 @@ def make_plan(config: RunConfig) -> Plan:
     """Check everything that can be checked before the load; raises UsageError or TargetError."""
     check_combinations(config)
     raise_limit(config.max_connections)
+    if config.pushgateway is not None:
+        check_url(config.pushgateway)
+    if config.tokenizer is not None:
+        LocalTokenizer(config.tokenizer)
+    if config.trace_file is not None:
+        Trace(config.trace_file)
     source = make_source(config)
     endpoint = make_endpoint(config)
-    return Plan(config, endpoint, check_target(config, endpoint, source))
+    # The pages that are scraped are read once; the target is asked last, since that loads it.
+    with _scraper(config):
+        return Plan(config, endpoint, check_target(config, endpoint, source))
 
 
 def execute(
@@ -56,26 +67,31 @@ def execute(
 ) -> Report:
     """Run it and leave records.npy, gaps.npy and requests.csv in the directory.
 
-    Raises LoadtestError where a worker or a disk fails.
+    Where a worker fails the report is of what the others, and it until then, have measured. Raises
+    LoadtestError where all of them fail, or the disk.
     """
     config = plan.config
-    # For pages over https; the target's own connections have their trust from net.tls.
-    trust = ssl.create_default_context(cafile=config.ca_file)
-    with Scraper(config.metrics_url, trust=trust) as scraper:
+    with _scraper(config) as scraper:
         load = apply_load(config, plan.endpoint, directory, watchers, interrupts, scraper.start)
         captures = scraper.stop()
     num_bytes_lost = merge(directory, config.workers)
-    assert num_bytes_lost == 0, "every worker has closed its files"
+    assert load.failure or num_bytes_lost == 0, "every worker has closed its files"
     stored = Stored(directory)
     write_csv(stored, directory / CSV_FILE)
     return _report(plan, load, stored, captures, _files(directory, stored))
+
+
+def _scraper(config: RunConfig) -> Scraper:
+    # The target's own connections have their trust from net.tls.
+    trust = ssl.create_default_context(cafile=config.ca_file)
+    return Scraper(config.metrics_url, trust=trust)
 
 
 def _report(
     plan: Plan, load: Load, stored: Stored, captures: list[Capture], files: list[File]
 ) -> Report:
     busy_p99_s, busy_most_s = busy(load.workers)
-    return summarize(
+    report = summarize(
         stored,
         plan.config,
         run=_run(load),
@@ -88,6 +104,9 @@ def _report(
         busy_p99_s=busy_p99_s,
         busy_most_s=busy_most_s,
     )
+    if load.failure is None:
+        return report
+    return report.model_copy(update={"exit_code": load.failure.exit_code})
 
 
 def _run(load: Load) -> Run:
@@ -101,6 +120,7 @@ def _run(load: Load) -> Run:
         duration_s=load.duration_s,
         drain_s=load.drain_s,
         end=load.end,
+        failure=None if load.failure is None else str(load.failure),
     )
 
 

@@ -1,5 +1,6 @@
 """The search for the knee: one open-loop run a rate, until the rates tell where it lies."""
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -47,6 +48,11 @@ class Search:
     tolerance: float
     max_stages: int
     most_stage_s: float
+
+    def __post_init__(self) -> None:
+        # KneeSettings checks the others.
+        if not 0 < self.most_stage_s < math.inf:
+            raise UsageError(f"--most-stage-s is {self.most_stage_s:g}, must be above 0 and finite")
 
 
 def knee_settings(config: RunConfig, search: Search) -> KneeSettings:
@@ -182,7 +188,7 @@ def _knee_report(
         knee_rps=Interval(value=fit.rate, low=fit.low, high=fit.high),
         fit=fit.curve,
         verdict=verdict,
-        exit_code=exit_code,
+        exit_code=ExitCode.INTERRUPTED if interrupts.num else exit_code,
         reason=fit.reason,
         definitions=DEFINITIONS,
     )
@@ -192,8 +198,9 @@ def _verdict(stages: Sequence[Stage], fit: KneeFit) -> tuple[Verdict, ExitCode]:
     """A knee within its tolerance passes; one that the client's own limit hides is saturated."""
     if fit.is_within_tolerance:
         return Verdict.PASS, ExitCode.PASS
+    told = [stage for stage in stages if stage.num_requests and not stage.is_saturated]
+    if fit.rate is None and told and not any(stage.is_met for stage in told):
+        return Verdict.FAIL, ExitCode.FAIL
     if fit.rate is None and any(stage.is_saturated for stage in stages):
         return Verdict.SATURATED, ExitCode.SATURATED
-    if fit.rate is None and not any(stage.is_met for stage in stages):
-        return Verdict.FAIL, ExitCode.FAIL
     return Verdict.INSUFFICIENT, ExitCode.INSUFFICIENT

@@ -44,7 +44,9 @@ class Load:
     duration_s: float
     drain_s: float
     end: End
+    # Of those that have ended well.
     workers: list[Finished]
+    failure: LoadtestError | None = None
 
 
 def apply_load(
@@ -57,8 +59,9 @@ def apply_load(
 ) -> Load:
     """Send the whole run and return when every worker has ended.
 
-    The first interrupt stops the sending and lets answers come in, the second ends at once. Raises
-    LoadtestError where a worker fails or dies.
+    The first interrupt stops the sending and lets answers come in, the second ends at once. Where a
+    worker fails or dies the others stop as well, and the load has ended as "failed"; where none is
+    left, LoadtestError is raised.
     """
     run_id = uuid.uuid4().hex[:12]
     with started(config, endpoint, run_id, directory) as workers:
@@ -69,17 +72,21 @@ def apply_load(
         for worker in workers:
             worker.tell(Start(epoch_ns))
         on_epoch(epoch_ns)
-        _Watch(config, workers, watchers, interrupts, epoch_ns).run()
+        watch = _Watch(config, workers, watchers, interrupts, epoch_ns)
+        watch.run()
         wall_s = (time.monotonic_ns() - epoch_ns) / 1e9
         finished = [worker.finished for worker in workers if worker.finished]
+    if watch.failure is not None and not finished:
+        raise watch.failure
     duration_s = max(one.sent_for_s for one in finished)
     return Load(
         run_id=run_id,
         started_at=started_at,
         duration_s=duration_s,
         drain_s=max(wall_s - duration_s, 0.0),
-        end=_end(config, finished, interrupts),
+        end="failed" if watch.failure else _end(config, finished, interrupts),
         workers=finished,
+        failure=watch.failure,
     )
 
 
@@ -94,6 +101,7 @@ class _Watch:
         interrupts: Interrupts,
         epoch_ns: int,
     ) -> None:
+        self.failure: LoadtestError | None = None
         self._workers = workers
         self._watchers = watchers
         self._interrupts = interrupts
@@ -102,11 +110,11 @@ class _Watch:
         self._last_s = config.duration_s + config.drain_s + _END_TIMEOUT_S
 
     def run(self) -> None:
-        while pending := [worker for worker in self._workers if worker.finished is None]:
+        while pending := [worker for worker in self._workers if worker.is_running]:
             pipes = {worker.pipe: worker for worker in pending}
             for pipe in wait(list(pipes), _POLL_S):
                 worker = pipes[pipe]  # type: ignore[index]
-                self._show(worker.number, worker.receive())
+                self._receive(worker)
             self._obey()
             if self._now_s > self._last_s:
                 numbers = ", ".join(str(worker.number) for worker in pending)
@@ -115,6 +123,15 @@ class _Watch:
     @property
     def _now_s(self) -> float:
         return (time.monotonic_ns() - self._epoch_ns) / 1e9
+
+    def _receive(self, worker: WorkerProcess) -> None:
+        try:
+            self._show(worker.number, worker.receive())
+        except LoadtestError as error:
+            worker.has_failed = True
+            self.failure = self.failure or error
+            for other in self._workers:
+                other.tell(StopSending())
 
     def _show(self, worker: int, progress: Progress | None) -> None:
         for watcher in self._watchers:

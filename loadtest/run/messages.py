@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from loadtest.errors import LoadtestError
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -53,9 +55,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The worker cannot go on; one line."""
+    """The worker cannot go on."""
 
-    reason: str
+    error: LoadtestError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from loadtest.config import RunConfig
+from loadtest.config import Prompts, RunConfig
 from loadtest.errors import TargetError
 from loadtest.exchange import Exchange
 from loadtest.net.client import Client
@@ -74,13 +74,18 @@ def _exchange(
 
     reactor.call_at(now + round(config.timeout_s * 1e9), time_out)
     client.start(exchange)
-    reactor.run()
+    try:
+        reactor.run()
+    finally:
+        # By Ctrl-C.
+        if not exchange.is_done:
+            client.cancel(exchange, time.monotonic_ns(), Outcome.UNFINISHED, "interrupted")
     return exchange
 
 
 def _probe_prompt(config: RunConfig, source: PromptSource) -> Prompt:
-    # Not one of the run's own, which a prefix cache would then know.
-    prompt = source.prompt(config.max_requests)
+    # Not one of the run's own, which a prefix cache would then know; a trace has no others.
+    prompt = source.prompt(0 if config.prompts is Prompts.TRACE else config.max_requests)
     if "min_tokens" in prompt.options:
         return prompt
     asked = prompt.options.get("max_tokens", _PROBE_TOKENS)

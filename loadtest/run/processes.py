@@ -1,5 +1,6 @@
 """The workers as processes: started, told things, and never left behind."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ class WorkerProcess:
         self.pipe = pipe
         self.number = number
         self.finished: Finished | None = None
+        self.has_failed = False
+
+    @property
+    def is_running(self) -> bool:
+        return self.finished is None and not self.has_failed
 
     def await_ready(self) -> None:
         if not self.pipe.poll(_START_TIMEOUT_S):
@@ -49,8 +55,8 @@ class WorkerProcess:
         match message:
             case Progress():
                 return message
-            case Failed(reason):
-                raise LoadtestError(reason)
+            case Failed(error):
+                raise error
             case Finished():
                 self.finished = message
             case Ready():
@@ -86,7 +92,22 @@ def started(
 
 def _start(number: int) -> WorkerProcess:
     ours, theirs = Pipe()
-    with theirs:
-        command = [sys.executable, "-m", "loadtest.run", str(theirs.fileno())]
+    command = [sys.executable, "-m", "loadtest.run", str(theirs.fileno())]
+    with theirs, _signals_ignored():
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     return WorkerProcess(process, ours, number)
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """A process that is started meanwhile ignores them from its first instruction on.
+
+    A terminal and timeout(1) signal the whole group: the coordinator's word counts for workers.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

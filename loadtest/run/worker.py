@@ -1,7 +1,6 @@
 """A process that sends one share of a run and tells the coordinator what it sees."""
 
 import gc
-import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -38,12 +37,10 @@ class Task:
 
 def work(task: Task, pipe: Connection) -> None:
     """Run the share; a reason why it cannot go on is told, too."""
-    # Ctrl-C reaches every process of the terminal: the coordinator's word counts here.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _Worker(task, pipe).run()
     except LoadtestError as error:
-        pipe.send(Failed(str(error)))
+        pipe.send(Failed(error))
     except (EOFError, BrokenPipeError):
         # The coordinator is gone: there is nobody to measure for.
         return

@@ -1,8 +1,10 @@
 """r1-loadtest as its users meet it: exit statuses, the banner, files, Ctrl-C."""
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from loadtest.__main__ import main
 from loadtest.errors import ExitCode
 from loadtest.record import Outcome
 from loadtest.report.load import load_report
-from loadtest.report.schema import Report
+from loadtest.report.schema import KneeReport, Report
 from tests.loadtest.null_servers import NullServer, null_server
 from tests.predictor.server.gauges import wait_until
 
@@ -124,15 +126,20 @@ def test_target_rate_and_bounds_are_said_before_the_first_request(
 @pytest.mark.parametrize(
     "protocol",
     [
-        "v2-infer",
-        "v2-generate",
         "v2-stream",
-        "grpc-infer",
         "grpc-stream",
-        "openai-chat",
         "openai-chat-stream",
-        "openai-completions",
-        "openai-completions-stream",
+        *(
+            pytest.param(protocol, marks=pytest.mark.nightly)
+            for protocol in (
+                "v2-infer",
+                "v2-generate",
+                "grpc-infer",
+                "openai-chat",
+                "openai-completions",
+                "openai-completions-stream",
+            )
+        ),
     ],
 )
 def test_every_protocol_is_carried_by_two_workers(
@@ -205,6 +212,121 @@ def test_ctrl_c_writes_what_was_measured(
     assert status == ExitCode.INTERRUPTED
     assert report.run.end == "interrupted"
     assert np.load(output / "records.npy")["outcome"][-1] == outcome
+
+
+def test_a_worker_that_is_killed_leaves_what_was_measured(
+    server: NullServer, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    flags = ("--rate=200", "--duration-s=30", "--workers=2", f"--output={output}", *PATIENT)
+    command = [sys.executable, "-m", "loadtest", "run", f"--target={server.url}", *flags]
+    before = num_requests(server)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: num_requests(server) > before + 20, 20)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            os.kill(int(children.split()[0]), signal.SIGKILL)
+            status = process.wait(20)
+        finally:
+            process.kill()
+
+    report = load_report(output)
+    assert isinstance(report, Report)
+    assert status == ExitCode.SOFTWARE
+    assert report.run.end == "failed"
+    assert report.run.failure == "worker 0 died with exit status -9"
+    assert report.counts.outcomes["ok"] > 5
+
+
+def test_a_trace_of_few_lines_is_replayed(server: NullServer, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"at_s": 0, "text": "1+1="}\n{"at_s": 0.05, "text": "2+2="}\n')
+    output = tmp_path / "out"
+
+    run(
+        server,
+        "--arrivals=trace",
+        "--prompts=trace",
+        f"--trace-file={trace}",
+        f"--output={output}",
+    )
+
+    report = load_report(output)
+    assert isinstance(report, Report)
+    assert (report.run.end, report.counts.outcomes) == ("trace", {"ok": 2})
+
+
+def test_an_output_directory_of_a_run_that_never_began_is_gone(
+    server: NullServer, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+
+    run(server, "--model=other", "--rate=1", f"--output={output}")
+
+    assert not output.exists()
+
+
+def test_ctrl_c_ends_a_probe_that_is_not_answered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"--target=http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "loadtest", "run", target, "--rate=1"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                connection, _ = silent.accept()
+                with connection:
+                    process.send_signal(signal.SIGINT)
+                    status = process.wait(20)
+            finally:
+                process.kill()
+
+    assert status == ExitCode.INTERRUPTED
+
+
+def test_square_brackets_of_a_target_are_shown(
+    server: NullServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server, "--rate=20", "--duration-s=0.2", "--header=X-A: [/b]", "--metrics-url=foo[/b]")
+
+    assert "foo[/b]" in capsys.readouterr().err
+
+
+def test_results_are_written_though_nobody_reads_them(server: NullServer, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    flags = ["--rate=50", "--duration-s=0.3", f"--output={output}", *PATIENT]
+    command = [sys.executable, "-m", "loadtest", "run", f"--target={server.url}", *flags]
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.DEVNULL, check=False)
+
+    os.close(writing)
+    assert ended.returncode == ExitCode.PASS
+    assert (output / "report.html").exists()
+
+
+def test_a_knee_search_refuses_settings_that_it_makes_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "workload.yaml"
+    file.write_text("target: http://127.0.0.1:1\nslo: [p50_e2e<1s]\nburstiness: 2\n")
+
+    assert main(["knee", str(file)]) == ExitCode.USAGE
+    assert f"{file}:3: burstiness is not a knee search's" in capsys.readouterr().err
+
+
+@pytest.mark.nightly
+def test_the_knee_of_one_server_is_found(server: NullServer, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with null_server("--servers=1", "--service=10ms") as queue:
+        flags = ("--slo=p80_e2e<30ms", "--start=30", "--tolerance=0.1", "--max-stages=14")
+        where = (f"--target={queue.url}", "--protocol=v2-infer", f"--output={output}")
+        main(["knee", *where, *flags, "--lateness-limit-s=0.05", "--most-stage-s=20"])
+
+    report = load_report(output)
+    assert isinstance(report, KneeReport)
+    assert report.knee_rps.value is not None
+    # An M/D/1 queue's 80th percentile of sojourns is three services at a load of 0.77.
+    assert 65 < report.knee_rps.value < 85
 
 
 def num_requests(server: NullServer) -> int:

@@ -44,6 +44,16 @@ CASES: Final = (
         ),
     ),
     Case(
+        "events of OpenAI streams, 0.1 ms apart",
+        ("--chunks", str(CHUNKS), "--gap", "100us"),
+        CHUNKS,
+        (
+            ours("openai-chat-stream"),
+            guidellm(is_stream=True),
+            vllm(is_stream=True, num_requests=5_000),
+        ),
+    ),
+    Case(
         "events of OpenAI streams, 2 ms apart",
         ("--chunks", str(CHUNKS), "--gap", "2ms"),
         CHUNKS,

@@ -22,6 +22,8 @@ class FakeClient:
     num_opened: int = 0
     num_open: int = 0
     most_open: int = 0
+    # No server is there to be connected to.
+    is_refused: bool = False
     under_way: list[Exchange] = field(default_factory=list)
     started: list[Exchange] = field(default_factory=list)
 
@@ -48,6 +50,9 @@ class FakeClient:
     def _answer(self, exchange: Exchange) -> None:
         if not exchange.is_done:
             self.under_way.remove(exchange)
+            if self.is_refused:
+                exchange.fail(monotonic_ns(), Outcome.CONNECT_FAILED, "Connection refused")
+                return
             exchange.texts = [exchange.prompt.expected or ""]
             exchange.is_complete = True
             exchange.end(monotonic_ns())

@@ -1,6 +1,7 @@
 """The driver on a real reactor and clock, and a client without sockets; times are of tens of ms."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
@@ -193,3 +194,59 @@ def test_answers_are_checked_against_those_expected(reactor: Reactor, drive: Dri
     rows = drive(FakeClient(reactor), arrivals="closed", concurrency=1, max_requests=3)
 
     assert (rows["correctness"] == Correctness.RIGHT).all()
+
+
+def test_a_closed_loop_ends_though_no_answer_comes(reactor: Reactor, drive: Drive) -> None:
+    client = FakeClient(reactor, answer_ms=None)
+
+    rows = drive(client, arrivals="closed", concurrency=2, duration_s=0.05, drain_s=0.05)
+
+    assert rows["outcome"].tolist() == [Outcome.UNFINISHED, Outcome.UNFINISHED]
+    assert (rows["finished"] >= 100 * MS).all()
+
+
+def test_a_closed_loop_does_not_hammer_where_no_server_is(reactor: Reactor, drive: Drive) -> None:
+    client = FakeClient(reactor, is_refused=True)
+
+    rows = drive(client, arrivals="closed", concurrency=2, duration_s=0.35)
+
+    # Both at 0 and after 0.1 s, and then the pause is twice as long.
+    assert len(rows) == 6
+    assert (np.diff(rows["scheduled"][::2]) > [99 * MS, 199 * MS]).all()
+
+
+def test_who_still_thinks_at_the_end_is_not_waited_for(reactor: Reactor, drive: Drive) -> None:
+    began = monotonic_ns()
+
+    rows = drive(
+        FakeClient(reactor),
+        during=lambda driver: call_in(reactor, 50, driver.stop_sending),
+        arrivals="constant",
+        rate=100,
+        duration_s=60,
+        turns=2,
+        think_time_s=10,
+    )
+
+    assert set(rows["turn"]) == {0}
+    assert monotonic_ns() - began < 5_000 * MS
+
+
+def test_cutting_off_leaves_alone_what_has_just_ended(reactor: Reactor, drive: Drive) -> None:
+    client = FakeClient(reactor, answer_ms=None)
+
+    def end_and_cut_off(driver: Driver) -> None:
+        exchange = client.under_way.pop()
+        exchange.is_complete = True
+        exchange.end(monotonic_ns())
+        driver.cut_off()
+
+    rows = drive(
+        client,
+        during=lambda driver: call_in(reactor, 15, partial(end_and_cut_off, driver)),
+        arrivals="constant",
+        rate=1000,
+        max_requests=1,
+    )
+
+    assert outcomes(rows) == {Outcome.OK}
