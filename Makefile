@@ -7,7 +7,7 @@
 #
 # make loadtest-demo   the load tester on the embedded model; reports in $(DEMO)
 # make selfcheck       the load tester measured by itself
-# make loadtest-capacity   its speed beside locust's, guidellm's and vLLM's, which it installs
+# make loadtest-capacity   its speed beside locust, guidellm and vLLM's client, which it installs
 #
 # make image   the container image, by $(BUILD_IMAGE)      make sbom   its bill of materials
 # make image-test   builds and runs it, by buildah and podman, as root

@@ -16,9 +16,9 @@ from loadtest.commands.knee import OWN as OWN_OF_KNEE
 from loadtest.commands.knee import knee
 from loadtest.commands.report import report, schema
 from loadtest.commands.run import run
+from loadtest.commands.selfcheck import selfcheck
 from loadtest.errors import ExitCode, LoadtestError
 from loadtest.nullserver.command import null_server
-from loadtest.selfcheck.command import selfcheck
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 

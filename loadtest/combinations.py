@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from loadtest.arrivals import parse_rates
-from loadtest.config import Arrivals, Prompts, Protocol, RunConfig
+from loadtest.config import MAX_RATE, Arrivals, Prompts, Protocol, RunConfig
 from loadtest.errors import UsageError
 from loadtest.lengths import MAX_LENGTH
 from loadtest.net.endpoint import read_target
-from loadtest.objectives import check_measurable, parse_gate, parse_objective
+from loadtest.objectives import check_measurable, parse_gate, parse_objective, parse_warmup
 from loadtest.prompts.options import parse_options
 
 _RATED: Final = (Arrivals.POISSON, Arrivals.CONSTANT, Arrivals.GAMMA)
@@ -44,9 +44,21 @@ def _check_legs(config: RunConfig) -> None:
     lasting = sum(leg.duration_s for leg in legs)
     if config.arrivals is Arrivals.STEP and legs[-1].duration_s == 0:
         raise UsageError(f"rates is {config.rates!r}, a step of 0s has no effect")
+    most = max(leg.rate for leg in legs)
+    if most > MAX_RATE:
+        raise UsageError(f"rates is {config.rates!r}, a rate of it must be at most {MAX_RATE:.0f}")
     if lasting > config.duration_s:
         raise UsageError(
             f"duration_s is {config.duration_s:g}, must be at least {lasting:g}, as long as rates"
+        )
+
+
+def _check_warmup(config: RunConfig) -> None:
+    warmup_s = parse_warmup(config.warmup)
+    if warmup_s is not None and warmup_s >= config.duration_s:
+        raise UsageError(
+            f"warmup is {config.warmup}, must be below duration_s, {config.duration_s:g}: "
+            f"it would leave nothing to measure"
         )
 
 
@@ -128,6 +140,7 @@ def _unused(config: RunConfig, name: str, needed: str) -> UsageError:
 _CHECKS: Final[tuple[Callable[[RunConfig], object], ...]] = (
     _check_arrivals,
     _check_legs,
+    _check_warmup,
     _check_capacity,
     _check_prompts,
     _check_prefixes,

@@ -25,11 +25,19 @@ def _checked_by(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-# A week, and more than one client sends: what is above is a slip of the pen.
+# A week, fewer than one request in it and more than one client sends: what is beyond is a slip.
 MAX_S: Final = 604_800.0
+MIN_RATE: Final = 0.000_001
 MAX_RATE: Final = 1_000_000.0
 
-Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False)]
+
+def _check_rate(rate: float) -> float:
+    if rate < MIN_RATE:
+        raise ValueError(f"is {rate:g}, must be at least {MIN_RATE:g}: one in eleven days")
+    return rate
+
+
+Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False), AfterValidator(_check_rate)]
 Duration = Annotated[float, Field(gt=0, le=MAX_S, allow_inf_nan=False)]
 Wait = Annotated[float, Field(ge=0, le=MAX_S, allow_inf_nan=False)]
 Warmup = Annotated[str, _checked_by(parse_warmup)]
@@ -127,7 +135,12 @@ class RunConfig(BaseModel):
         description="Of ramp and step: '10:60s,40:60s' is rate:duration of each leg, all of them "
         "within the run's duration.",
     )
-    concurrency: int | None = Field(None, gt=0, le=1_000_000, description="Requests under way in a closed loop.")
+    concurrency: int | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        description="Requests under way in a closed loop.",
+    )
     trace_file: Path | None = Field(None, description="JSON lines with a time each, replayed.")
     seed: int = Field(0, ge=0, lt=2**63, description="Of arrivals, prompts and resampling.")
 
@@ -138,7 +151,10 @@ class RunConfig(BaseModel):
     drain_s: Wait = Field(30.0, description="For answers, after the last is scheduled.")
     workers: int = Field(1, ge=1, le=256, description="Processes that send.")
     max_connections: int = Field(
-        512, ge=1, le=1_000_000, description="Open at once over all workers; a send that has to wait is late."
+        512,
+        ge=1,
+        le=1_000_000,
+        description="Open at once over all workers; a send that has to wait is late.",
     )
     lateness_limit_s: Duration = Field(
         0.01, description="More than 1 % of sends later than this: the client was saturated."
@@ -152,7 +168,12 @@ class RunConfig(BaseModel):
     )
     output_tokens: Lengths | None = Field(None, description="max_tokens of each request, likewise.")
     ignore_eos: bool = Field(False, description="Generate exactly output_tokens.")
-    prefix_groups: int = Field(0, ge=0, le=1_000_000, description="Groups of prompts with a common prefix.")
+    prefix_groups: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Groups of prompts with a common prefix.",
+    )
     prefix_tokens: int = Field(0, ge=0, description="Length of that prefix.")
     turns: int = Field(1, ge=1, le=1000, description="Of each conversation.")
     think_time_s: Wait = Field(0.0, description="From an answer to the next turn.")

@@ -31,8 +31,10 @@ DEFINITIONS: Final[dict[str, str]] = {
     "ttft where no first chunk came either; a percentile that falls among them is null, and their "
     "mean has only a lower bound.",
     "measured_window": "From the end of the warm-up to when the last request was due.",
-    "warmup": "Cut from the beginning: the seconds given, or where MSER-5 (White 1997) leaves the "
-    "mean latency of the rest best known, at most half of the run.",
+    "warmup": "Cut from the beginning: the seconds given, or for as long as latency has differed "
+    "from the rest since the run began, at most to where MSER-5 (White 1997) leaves the mean of "
+    "the rest best known and at most half of the run; a gate that passes only by a cut that was "
+    "not given is insufficient.",
     "scheduled": "Requests that were due, over the whole run.",
     "sent": "Requests whose last byte was handed to the kernel.",
     # Shares.
@@ -73,10 +75,12 @@ DEFINITIONS: Final[dict[str, str]] = {
     "order statistics, of shares by Clopper and Pearson, of means and rates by Student's t.",
     "effective_count": "How many independent samples carry as much as these, which are correlated "
     "in time, for their mean; by blocking (Flyvbjerg and Petersen 1989, Jonsson 2018); percentiles "
-    "and shares use that of exceeding their value.",
+    "and shares use that of exceeding their value, percentiles and what is judged by a threshold "
+    "also that of lesser values, which more samples exceed: slow ones come together.",
     "gate": "Passes or fails when its bound lies on one side of the threshold with the report's "
     "confidence, each bound on its own, and is insufficient otherwise; a percentile gate judges "
-    "the share of samples that reach the threshold.",
+    "the share of samples that reach the threshold, which those censored below it may or may not "
+    "have.",
     "num_needed": "How many samples in all would decide the gate if what was measured stayed as it "
     "is.",
     "saturated": "The client was the limit: more than 1 % of requests were taken up late, some "

@@ -7,7 +7,7 @@ from loadtest.errors import AnswerError
 from loadtest.prompts.prompt import Prompt
 from loadtest.record import NEVER, FinishReason, Outcome
 from loadtest.wire.part import NO_USAGE, Usage, Wire
-from loadtest.wire.quotes import without_prompt
+from loadtest.wire.quotes import printable, without_prompt
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +90,7 @@ class Exchange:
     def fail(self, now: int, outcome: Outcome, detail: str) -> None:
         """End the exchange with that outcome, unless it has ended."""
         if self.outcome is None:
-            self.detail = self.redact(detail)
+            self.detail = printable(self.redact(detail))
             self._close(now, outcome)
 
     def _count_chunk(self, now: int) -> None:

@@ -12,8 +12,8 @@ from loadtest.errors import UsageError
 
 # Some fifty settings, of lines that a person writes; PyYAML reads about 200 KiB a second.
 _MAX_BYTES: Final = 1 << 17
-# A setting is at most a list of texts.
-_MAX_DEPTH: Final = 2
+# A setting is at most a list of texts; what is a little more is told as the wrong kind of value.
+_MAX_DEPTH: Final = 8
 # Where the library's own words are of Python.
 _MUSTS: Final = {"tuple_type": "a list", "path_type": "a path"}
 # Their values may hold a credential, or a prompt's text.
@@ -84,11 +84,12 @@ def _check_events(path: Path, events: Iterable[yaml.Event]) -> None:
     """Refuse what can grow beyond the file, or is more than settings need."""
     depth = 0
     for event in events:
+        assert event.start_mark is not None, "PyYAML marks what it reads from a text"
         where = f"{path}:{event.start_mark.line + 1}"
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            raise UsageError(f"{where}: lists or mappings within each other, must be plain settings")
+            raise UsageError(f"{where}: too many levels, must be settings with plain values")
         if isinstance(event, yaml.AliasEvent):
             raise UsageError(f"{where}: an alias is given, must be what it stands for")
         if getattr(event, "tag", None) is not None:

@@ -3,7 +3,7 @@ exceeding a percentile is correlated in time, and the exact order statistics."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from loadtest.analysis.dependence import Batches, Effective, effective_count
@@ -18,6 +18,8 @@ MAX_CDF_POINTS: Final = 256
 NANO: Final = 1e-9
 # Above every value: only a censored sample is.
 _CENSORED: Final = 1 << 62
+# Of the way from the median to a limit; of exponential tails the 70th to the 93rd percentile.
+_PARTS: Final = (2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +95,33 @@ class Exceedance:
     def __init__(self, limit: int, window: Window) -> None:
         self._limit = limit
         self._batches = Batches(window.begin, window.end)
+        self._num_unknown = 0
 
     def add(self, samples: Samples) -> None:
-        is_over = (samples.values >= self._limit) | samples.is_censored
-        self._batches.add(samples.at, is_over)
+        is_over = samples.values >= self._limit
+        self._batches.add(samples.at, is_over | samples.is_censored)
+        self._num_unknown += int((samples.is_censored & ~is_over).sum())
 
     @property
     def tally(self) -> "Tally":
-        return tally_of(self._batches)
+        """With the samples that were censored before they reached the limit as unknown."""
+        found = tally_of(self._batches)
+        return replace(
+            found, num_hits=found.num_hits - self._num_unknown, num_unknown=self._num_unknown
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """``num_hits`` of ``count`` samples, which carry as much as ``effective`` independent ones."""
+    """``num_hits`` of ``count`` samples, which carry as much as ``effective`` independent ones.
+
+    ``num_unknown`` more may be hits or not.
+    """
 
     num_hits: int
     count: int
     effective: float
+    num_unknown: int = 0
 
 
 def tally_of(batches: Batches) -> Tally:
@@ -128,6 +140,16 @@ def limit_of(spread: Spread, percent: float) -> int:
     rank = percentile_ranks(percent, spread.count, each=0.5).value
     bucket = spread.histogram.bucket_at(rank)
     return _CENSORED if bucket is None else least_of(bucket + 1, spread.histogram.bits)
+
+
+def levels_below(limit: int, median: int) -> list[int]:
+    """Return limits by which to see how samples near ``limit`` depend on each other.
+
+    Those above a limit come together, as those who wait in one queue, but few or none of them may
+    have been measured; of those half way to it from the median, and nearer, there are more. A
+    limit far from all that was measured has far levels too, so a drift of the body says nothing.
+    """
+    return [median + (limit - median) // part for part in _PARTS if limit > median]
 
 
 @dataclass(frozen=True, slots=True)

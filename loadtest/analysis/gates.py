@@ -59,8 +59,9 @@ def overall(gates: Sequence[Gate], *, is_saturated: bool, num_answered: int) -> 
 def judge_percentile(spec: GateSpec, found: Percentile, over: Tally, confidence: float) -> Gate:
     """Judge 'p99_x<T' by the share of samples that reach T, which must be surely under 1 %.
 
-    The interval of a share is exact, and needs no value beyond T to have been measured. The gate
-    shows the percentile and its bounds.
+    The interval of a share is exact, and needs no value beyond T to have been measured; a sample
+    that was censored below T may have reached it or not. The gate shows the percentile and its
+    bounds.
     """
     assert spec.percent is not None
     allowed = float(1 - Fraction(str(spec.percent)) / 100)
@@ -73,8 +74,8 @@ def judge_percentile(spec: GateSpec, found: Percentile, over: Tally, confidence:
         high=found.high,
         threshold=spec.threshold,
         verdict=judged.verdict,
-        reason=f"{over.num_hits} of {over.count} samples are not {missed}: {judged.reason}; "
-        f"{_percent(allowed)} is the limit",
+        reason=f"{over.num_hits} of {over.count} samples are not {missed}{_say_unknown(over)}: "
+        f"{judged.reason}; {_percent(allowed)} is the limit",
         num_samples=over.count,
         num_needed=judged.num_needed,
     )
@@ -117,6 +118,20 @@ def judge_mean(spec: GateSpec, found: MeanFound, confidence: float) -> Gate:
     )
 
 
+def doubted(cut: Gate, uncut: Gate, warmup_s: float) -> Gate:
+    """Return the gate as it stands after a warm-up that nobody asked for was cut.
+
+    What passes only by it is insufficient: whether it was the warm-up is for the user to say.
+    """
+    if cut.verdict is not Verdict.PASS or uncut.verdict is Verdict.PASS:
+        return cut
+    reason = (
+        f"passes only without the first {warmup_s:.3g} s, which the automatic warm-up left out; "
+        f"with them it is {uncut.verdict}: {uncut.reason}; a warm-up that is given decides"
+    )
+    return cut.model_copy(update={"verdict": Verdict.INSUFFICIENT, "reason": reason})
+
+
 def not_measured(spec: GateSpec, reason: str) -> Gate:
     """Return the gate without a sample."""
     return Gate(
@@ -146,10 +161,12 @@ class JudgedShare:
 def judge_share(
     tally: Tally, limit: float, *, is_upper_limit: bool, confidence: float
 ) -> JudgedShare:
-    """Judge by Clopper and Pearson's bounds, each of which holds with ``confidence`` alone."""
-    share = tally.num_hits / tally.count
+    """Judge by Clopper and Pearson's bounds, each of which holds with ``confidence`` alone.
+
+    The low one takes what is unknown for no hits, the high one for hits.
+    """
     low, high = _bounds(tally, tally.count, confidence)
-    said = f"{_percent(share)}, with {confidence:.0%} confidence"
+    said = f"{_say_share(tally)}, with {_say(confidence)} confidence"
     if low <= limit <= high:
         needed = _needed(tally, limit, confidence)
         more = "" if needed is None else f"; {needed} instead of {tally.count} would decide"
@@ -164,9 +181,11 @@ def judge_share(
 def _bounds(tally: Tally, count: int, confidence: float) -> tuple[float, float]:
     """Return the share's bounds as if it had been measured on ``count`` samples."""
     scale = count / tally.count
-    return share_bounds(
-        tally.num_hits * scale, count, each=confidence, effective_count=tally.effective * scale
+    low, high = (
+        share_bounds(hits * scale, count, each=confidence, effective_count=tally.effective * scale)
+        for hits in (tally.num_hits, tally.num_hits + tally.num_unknown)
     )
+    return low[0], high[1]
 
 
 def _needed(tally: Tally, limit: float, confidence: float) -> int | None:
@@ -239,13 +258,30 @@ def _say_mean(
         return f"{found.num_samples} samples give no interval"
     if high is None:
         return (
-            f"over {low:.4g} {unit} with {confidence:.0%} confidence, but {found.num_censored} of "
-            f"{found.num_samples} samples are known only from below"
+            f"over {low:.4g} {unit} with {_say(confidence)} confidence, but {found.num_censored} "
+            f"of {found.num_samples} samples are known only from below"
         )
     return (
         f"{found.value:.4g} {unit} over {found.num_samples} samples, from {low:.4g} to {high:.4g} "
-        f"{unit}, each bound with {confidence:.0%} confidence"
+        f"{unit}, each bound with {_say(confidence)} confidence"
     )
+
+
+def _say_unknown(over: Tally) -> str:
+    if not over.num_unknown:
+        return ""
+    return f" and {over.num_unknown}, timed out or cut off, are known only to exceed less than that"
+
+
+def _say_share(tally: Tally) -> str:
+    least = _percent(tally.num_hits / tally.count)
+    if not tally.num_unknown:
+        return least
+    return f"{least} to {_percent((tally.num_hits + tally.num_unknown) / tally.count)}"
+
+
+def _say(confidence: float) -> str:
+    return f"{confidence * 100:g}%"
 
 
 def _unit(spec: GateSpec) -> str:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Final, Protocol
 
 from loadtest.analysis.distributions import (
     PERCENTS,
@@ -12,6 +13,7 @@ from loadtest.analysis.distributions import (
     Spread,
     Window,
     distribution_of,
+    levels_below,
     limit_of,
 )
 from loadtest.analysis.gates import (
@@ -24,9 +26,11 @@ from loadtest.analysis.gates import (
 from loadtest.analysis.intervals import two_sided
 from loadtest.analysis.metrics import Samples, Stored, measured, metric_names, samples_of
 from loadtest.analysis.tallies import Tallies
-from loadtest.config import RunConfig
-from loadtest.objectives import GateSpec, Scalar
+from loadtest.objectives import GateSpec, ObjectiveSpec, Scalar
 from loadtest.report.schema import Distribution, Gate
+
+# Enough samples lie beyond these to see by how they depend on each other.
+_BODY: Final = (50.0, 90.0)
 
 
 class Sink(Protocol):
@@ -43,13 +47,16 @@ class Measurement:
         stored: Stored,
         window: Window,
         gates: Sequence[GateSpec],
-        config: RunConfig,
+        objectives: Sequence[ObjectiveSpec],
+        *,
+        is_stream: bool,
+        confidence: float,
     ) -> None:
         self._stored = stored
         self._window = window
         self._gates = gates
-        self._confidence = config.confidence
-        is_stream = config.protocol.is_stream
+        self._objectives = objectives
+        self._confidence = confidence
         self._spreads = {name: Spread(name, window) for name in metric_names(is_stream=is_stream)}
         self._feed((name, spread) for name, spread in self._spreads.items())
         self._exceedances = self._count_exceedances()
@@ -67,6 +74,19 @@ class Measurement:
         """Return each gate judged, in the order they were asked for."""
         return [self._judge(spec, tallies) for spec in self._gates]
 
+    @property
+    def effective_of_objectives(self) -> float:
+        """How many independent requests the share that meets all objectives is known by, at most.
+
+        Infinite where no objective was given or measured.
+        """
+        found = (
+            self._effective_at(objective.metric, objective.limit_ns)
+            for objective in self._objectives
+            if self._is_measured(objective.metric)
+        )
+        return min(found, default=math.inf)
+
     def _judge(self, spec: GateSpec, tallies: Tallies) -> Gate:
         if isinstance(spec.metric, Scalar):
             return _judge_scalar(spec, spec.metric, tallies, self._confidence)
@@ -76,8 +96,20 @@ class Measurement:
         if spec.percent is None:
             return judge_mean(spec, _mean_found(spread), self._confidence)
         over = self._exceedances[spec.metric, spec.limit_ns].tally
+        over = replace(over, effective=self._effective_at(spec.metric, spec.limit_ns))
         found = self._exact[spec.metric].percentile(Asked(spec.percent, self._confidence))
         return judge_percentile(spec, found, over, self._confidence)
+
+    def _effective_at(self, metric: str, limit: int) -> float:
+        """Return the effective count of reaching a limit, which none may have reached."""
+        levels = (limit, *self._levels(metric, limit))
+        return min(self._exceedances[metric, level].tally.effective for level in levels)
+
+    def _levels(self, metric: str, limit: int) -> list[int]:
+        return levels_below(limit, limit_of(self._spreads[metric], 50))
+
+    def _is_measured(self, metric: str) -> bool:
+        return metric in self._spreads and self._spreads[metric].count > 0
 
     def _count_exceedances(self) -> dict[tuple[str, int], Exceedance]:
         limits = {
@@ -85,7 +117,9 @@ class Measurement:
             for name, spread in self._measured_spreads()
             for percent in self._percents(name)
         }
-        limits |= {(str(gate.metric), gate.limit_ns) for gate in self._gates_on_percentiles()}
+        for metric, limit in self._judged_limits():
+            if self._is_measured(metric):
+                limits |= {(metric, level) for level in (limit, *self._levels(metric, limit))}
         found = {key: Exceedance(key[1], self._window) for key in sorted(limits)}
         self._feed((name, exceedance) for (name, _), exceedance in found.items())
         return found
@@ -95,12 +129,21 @@ class Measurement:
         for name, spread in self._measured_spreads():
             effective = {}
             for percent in self._percents(name):
-                count = self._exceedances[name, limit_of(spread, percent)].tally.effective
+                count = self._effective_of(spread, name, percent)
                 for each in (two_sided(self._confidence), self._confidence):
                     effective[Asked(percent, each)] = count
             found[name] = Exact(spread, effective)
         self._feed(found.items())
         return found
+
+    def _effective_of(self, spread: Spread, name: str, percent: float) -> float:
+        """Return the effective count of exceeding a percentile, as few as of those further in."""
+        counts = (
+            self._exceedances[name, limit_of(spread, inner)].tally.effective
+            for inner in (percent, *_BODY)
+            if inner <= percent
+        )
+        return min(counts)
 
     def _feed(self, sinks: Iterable[tuple[str, Sink]]) -> None:
         """Read the records once, and give each sink its metric's samples."""
@@ -117,12 +160,10 @@ class Measurement:
     def _measured_spreads(self) -> list[tuple[str, Spread]]:
         return [(name, spread) for name, spread in self._spreads.items() if spread.count]
 
-    def _gates_on_percentiles(self) -> list[GateSpec]:
-        return [
-            gate
-            for gate in self._gates
-            if gate.percent is not None and self._spreads.get(str(gate.metric)) is not None
-        ]
+    def _judged_limits(self) -> set[tuple[str, int]]:
+        """Return metric and limit of each percentile gate and objective."""
+        gates = {(str(one.metric), one.limit_ns) for one in self._gates if one.percent is not None}
+        return gates | {(str(one.metric), one.limit_ns) for one in self._objectives}
 
     def _percents(self, name: str) -> list[float]:
         asked = {gate.percent for gate in self._gates if gate.metric == name}

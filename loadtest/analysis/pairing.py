@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loadtest.analysis.metrics import Bools, Rows, Stored, is_of, tpot_of
 from loadtest.analysis.resample import Column, Floats
-from loadtest.config import Arrivals
+from loadtest.config import Arrivals, Protocol
 from loadtest.record import CENSORED, CUT_OFF, NEVER, Correctness, Outcome
 from loadtest.report.schema import Report
 
@@ -102,6 +102,7 @@ def paired_columns(a: Side, b: Side) -> tuple[dict[str, Column], dict[str, Colum
     A request has a number in both columns or in neither.
     """
     since = max(_since_ns(a), _since_ns(b))
+    is_stream = _is_stream(a) and _is_stream(b)
     stride = _stride(min(a.stored.num_records, b.stored.num_records))
     kept_a, kept_b = [], []
     position = 0
@@ -109,8 +110,8 @@ def paired_columns(a: Side, b: Side) -> tuple[dict[str, Column], dict[str, Colum
         is_kept = _is_sampled(position, len(rows_a), stride)
         is_kept &= _is_measured(rows_a, since) & _is_measured(rows_b, since)
         position += len(rows_a)
-        kept_a.append(_numbers(rows_a[is_kept]))
-        kept_b.append(_numbers(rows_b[is_kept]))
+        kept_a.append(_numbers(rows_a[is_kept], is_stream=is_stream))
+        kept_b.append(_numbers(rows_b[is_kept], is_stream=is_stream))
     columns_a, columns_b = _columns(kept_a), _columns(kept_b)
     for name in columns_a:
         _drop_unpaired(columns_a[name], columns_b[name])
@@ -126,7 +127,7 @@ def columns(side: Side) -> dict[str, Column]:
         is_kept = _is_sampled(position, len(rows), stride)
         is_kept &= _is_measured(rows, _since_ns(side))
         position += len(rows)
-        kept.append(_numbers(rows[is_kept]))
+        kept.append(_numbers(rows[is_kept], is_stream=_is_stream(side)))
     return _columns(kept)
 
 
@@ -176,7 +177,11 @@ def _is_measured(rows: Rows, since_ns: int) -> Bools:
     return (rows["scheduled"] >= since_ns) & ~is_of(rows, Outcome.NOT_SENT)
 
 
-def _numbers(rows: Rows) -> dict[str, Column]:
+def _is_stream(side: Side) -> bool:
+    return Protocol(side.report.config["protocol"]).is_stream
+
+
+def _numbers(rows: Rows, *, is_stream: bool) -> dict[str, Column]:
     is_ok, is_censored = is_of(rows, Outcome.OK), is_of(rows, *CENSORED)
     has_chunk = rows["first_chunk"] != NEVER
     has_gaps = is_ok & (rows["num_chunks"] >= 2)
@@ -186,10 +191,13 @@ def _numbers(rows: Rows) -> dict[str, Column]:
     whole = rows["finished"] - rows["scheduled"]
     nowhere = np.zeros(len(rows), np.bool_)
     is_wrong = rows["correctness"] == Correctness.WRONG
-    return {
+    of_streams = {
         "ttft": _seconds(first, (is_ok & has_chunk) | is_censored, is_censored & ~has_chunk),
         "tpot": _seconds(tpot, is_ok & (tpot != NEVER), nowhere),
         "mean_gap": _seconds(gaps, has_gaps, nowhere),
+    }
+    return {
+        **(of_streams if is_stream else {}),
         "e2e": _seconds(whole, is_ok | is_censored, is_censored),
         "error_rate": _share(~is_ok, ~is_of(rows, *CUT_OFF)),
         "accuracy": _share(~is_wrong, is_ok & (rows["correctness"] != Correctness.UNCHECKED)),

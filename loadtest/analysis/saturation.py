@@ -29,8 +29,8 @@ def judge_saturation(
     reasons = []
     if late_share > MAX_LATE_SHARE:
         reasons.append(
-            f"{late_share:.1%} of requests were taken up more than {lateness_limit_s * 1e3:g} ms "
-            f"late, {MAX_LATE_SHARE:.0%} is allowed."
+            f"{late_share * 100:.4g}% of requests ({num_late} of {num_taken_up}) were taken up "
+            f"more than {lateness_limit_s * 1e3:g} ms late, {MAX_LATE_SHARE:.0%} is allowed."
         )
     if num_not_sent and not is_interrupted:
         reasons.append(f"{num_not_sent} requests were due and not sent before the run ended.")

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from loadtest.analysis.dependence import Batches, Floats
+from loadtest.analysis.distributions import NANO, Window
 from loadtest.analysis.metrics import Ints, Rows, samples_of
 from loadtest.record import NEVER
 from loadtest.report.schema import Steadiness
@@ -14,6 +15,9 @@ from loadtest.report.schema import Steadiness
 NUM_BATCHES: Final = 2000
 _MSER_BATCH: Final = 5
 _LEAST_MSER_BATCHES: Final = 20
+# A warm-up is over once most of this many batches lie among the rest's middle four fifths.
+_SETTLING: Final = 5
+_MIDDLE: Final = (0.1, 0.9)
 _NUM_BLOCKS: Final = 32
 _LEAST_BLOCKS: Final = 24
 # With more, even a rise from each of 24 blocks to the next would be no trend.
@@ -60,7 +64,8 @@ def warmup_cut(timeline: Timeline) -> int:
     """Return the ns of the run at which its warm-up ends, by MSER-5, at most half way.
 
     White, Simulation 69 (1997): of all cuts the one that leaves the mean of the rest best known;
-    on means of five spans each.
+    on means of five spans each. Only what differs from the rest since the run's very beginning is
+    cut: a server that stalls later on has a fault, not a warm-up.
     """
     latency = timeline.latency
     present = np.flatnonzero(latency.counts)
@@ -70,6 +75,7 @@ def warmup_cut(timeline: Timeline) -> int:
         return latency.begin
     batches = means[: num_batches * _MSER_BATCH].reshape(num_batches, _MSER_BATCH).mean(axis=1)
     cut = mser(batches)
+    cut = min(cut, settled(batches, batches[cut:]))
     return latency.begin_of(int(present[cut * _MSER_BATCH])) if cut else latency.begin
 
 
@@ -84,9 +90,18 @@ def mser(batches: Floats) -> int:
     return int(np.argmin(scores[: len(batches) // 2 + 1]))
 
 
-def steadiness_of(timeline: Timeline, cut: int, *, is_given: bool) -> Steadiness:
-    """Return the steadiness from ``cut`` ns on; not steady too where it cannot be told."""
-    first = int(np.searchsorted(_begins(timeline.latency), cut))
+def settled(batches: Floats, rest: Floats) -> int:
+    """Return after how many batches the first are no longer mostly above ``rest``, or below it."""
+    low, high = np.quantile(rest, _MIDDLE)
+    sides = (batches > high).astype(np.int64) - (batches < low)
+    sums = np.lib.stride_tricks.sliding_window_view(sides, _SETTLING).sum(axis=1)
+    is_settled = np.abs(sums) <= _SETTLING // 2
+    return int(np.argmax(is_settled)) if is_settled.any() else len(batches)
+
+
+def steadiness_of(timeline: Timeline, window: Window, *, is_given: bool) -> Steadiness:
+    """Return the steadiness within the window; not steady too where it cannot be told."""
+    first = int(np.searchsorted(_begins(timeline.latency), window.begin))
     counts = timeline.latency.counts[first:]
     latency = _trend(timeline.latency.sums[first:], counts)
     queue = _trend(timeline.in_flight[first:].astype(np.float64), np.ones(len(counts), np.int64))
@@ -94,14 +109,10 @@ def steadiness_of(timeline: Timeline, cut: int, *, is_given: bool) -> Steadiness
     is_stationary, reason = (
         _say(latency, queue)
         if is_known and latency is not None
-        else (
-            False,
-            f"too few requests to tell: {int(counts.sum())} after the warm-up, "
-            f"at least {_LEAST_SAMPLES} spread over it are needed",
-        )
+        else (False, _say_too_few(int(counts.sum()), window))
     )
     return Steadiness(
-        warmup_s=cut * 1e-9,
+        warmup_s=window.begin * NANO,
         method="given" if is_given else "auto",
         is_stationary=is_stationary,
         p_value=latency.p_value if is_known and latency is not None else None,
@@ -163,6 +174,18 @@ def _trend(sums: Floats, counts: Ints) -> Trend | None:
     quarter = len(means) // 4
     first, last = float(means[:quarter].mean()), float(means[-quarter:].mean())
     return Trend(mann_kendall(means), last / first if first > 0 else 1.0)
+
+
+def _say_too_few(count: int, window: Window) -> str:
+    if window.seconds <= 0:
+        return (
+            f"the measured window has no length: no two requests were due at different times "
+            f"from {window.begin * NANO:.4g} s on, so there are no rates and nothing can pass"
+        )
+    return (
+        f"too few requests to tell: {count} after the warm-up, "
+        f"at least {_LEAST_SAMPLES} spread over it are needed"
+    )
 
 
 def _say(latency: Trend, queue: Trend | None) -> tuple[bool, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from loadtest.analysis.cross_checks import cross_checks
 from loadtest.analysis.distributions import Window
-from loadtest.analysis.gates import EXIT_CODES, overall
+from loadtest.analysis.gates import EXIT_CODES, doubted, overall
 from loadtest.analysis.measurement import Measurement
 from loadtest.analysis.metrics import Stored
 from loadtest.analysis.overview import Extent, Totals, extent_of
@@ -15,8 +15,10 @@ from loadtest.analysis.steadiness import Timeline, steadiness_of, warmup_cut
 from loadtest.analysis.tallies import Good, Tallies
 from loadtest.config import RunConfig
 from loadtest.definitions import DEFINITIONS
+from loadtest.errors import ExitCode
 from loadtest.net.shown import shown_url
 from loadtest.objectives import (
+    GateSpec,
     ObjectiveSpec,
     objectives_from,
     parse_gate,
@@ -36,6 +38,7 @@ from loadtest.report.schema import (
     Steadiness,
     Target,
     Tokens,
+    Verdict,
     Worker,
 )
 
@@ -54,16 +57,25 @@ def summarize(
     busy_p99_s: float,
     busy_most_s: float,
 ) -> Report:
-    """Return the whole report; reads the records six times, in memory that does not grow."""
+    """Return the whole report; reads the records ten times at most, in memory that is flat."""
     gates = [parse_gate(text) for text in config.slo]
     objectives = objectives_from(gates, [parse_objective(text) for text in config.objective])
     look = FirstLook(stored, parse_warmup(config.warmup), is_stream=config.protocol.is_stream)
-    tallies = _tally(stored, config, look.window, objectives)
-    measurement = Measurement(stored, look.window, gates, config)
+    measurement, tallies = _measure(stored, config, look.window, gates, objectives)
     distributions = measurement.distributions()
     judged = measurement.judge(tallies)
+    if look.is_cut_unasked and Verdict.PASS in {gate.verdict for gate in judged}:
+        whole, of_whole = _measure(stored, config, look.whole, gates, objectives)
+        warmup_s = look.steadiness.warmup_s
+        uncut = whole.judge(of_whole)
+        judged = [doubted(*both, warmup_s) for both in zip(judged, uncut, strict=True)]
     client = _saturation(tallies, config, run, cpu_ratios, busy_p99_s, busy_most_s)
-    verdict = overall(judged, is_saturated=client.is_saturated, num_answered=tallies.num_answered)
+    verdict = overall(
+        judged,
+        is_saturated=client.is_saturated,
+        # All due at one time: an answer, but nothing measured over time.
+        num_answered=tallies.num_answered if look.window.seconds > 0 else 0,
+    )
     return Report(
         run=run,
         target=target,
@@ -79,7 +91,7 @@ def summarize(
         saturation=client,
         gates=judged,
         verdict=verdict,
-        exit_code=EXIT_CODES[verdict],
+        exit_code=ExitCode.INTERRUPTED if run.end == "interrupted" else EXIT_CODES[verdict],
         series=look.series,
         scatter=look.scatter,
         captures=list(captures),
@@ -106,9 +118,11 @@ class FirstLook:
             totals.add(rows)
             series.add(rows, gaps)
             scatter.add(rows)
+        self.whole = Window(extent.first_due, extent.last_due)
         self.window = _window(extent, timeline, warmup_s)
+        self.is_cut_unasked = warmup_s is None and self.window != self.whole
         self.steadiness: Steadiness = steadiness_of(
-            timeline, self.window.begin, is_given=warmup_s is not None
+            timeline, self.window, is_given=warmup_s is not None
         )
         self.counts: Counts = totals.counts()
         self.tokens: Tokens = totals.tokens()
@@ -117,7 +131,7 @@ class FirstLook:
 
 
 def without_secrets(config: RunConfig) -> dict[str, Any]:
-    """Return the settings as they may be shown: of headers their names, of URLs no user or query."""
+    """Return the settings as they may be shown: of headers their names, of URLs no query."""
     shown = config.model_dump(mode="json")
     shown["header"] = [header.partition(":")[0].strip() for header in config.header]
     shown["target"] = shown_url(config.target)
@@ -132,18 +146,31 @@ def _window(extent: Extent, timeline: Timeline, warmup_s: float | None) -> Windo
     return Window(cut, max(cut, extent.last_due))
 
 
-def _tally(
-    stored: Stored, config: RunConfig, window: Window, objectives: Sequence[ObjectiveSpec]
-) -> Tallies:
+def _measure(
+    stored: Stored,
+    config: RunConfig,
+    window: Window,
+    gates: Sequence[GateSpec],
+    objectives: Sequence[ObjectiveSpec],
+) -> tuple[Measurement, Tallies]:
+    measurement = Measurement(
+        stored,
+        window,
+        gates,
+        objectives,
+        is_stream=config.protocol.is_stream,
+        confidence=config.confidence,
+    )
     tallies = Tallies(
         window,
         Good(objectives, config.check_answers),
         is_stream=config.protocol.is_stream,
         lateness_limit_s=config.lateness_limit_s,
+        most_good_effective=measurement.effective_of_objectives,
     )
     for rows, gaps in stored.chunks():
         tallies.add(rows, gaps)
-    return tallies
+    return measurement, tallies
 
 
 def _saturation(

@@ -1,7 +1,8 @@
 """Shares and rates of the measured window, kept over time so that their intervals are honest."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,11 +33,19 @@ class Tallies:
     """One pass over all records; those due before the window count only where they end in it."""
 
     def __init__(
-        self, window: Window, good: Good, *, is_stream: bool, lateness_limit_s: float
+        self,
+        window: Window,
+        good: Good,
+        *,
+        is_stream: bool,
+        lateness_limit_s: float,
+        most_good_effective: float = math.inf,
     ) -> None:
+        """``most_good_effective`` limits how many independent requests goodput is known by."""
         self._window = window
         self._good = good
         self._is_stream = is_stream
+        self._most_good_effective = most_good_effective
         self._limit_ns = round(lateness_limit_s * 1e9)
         self._shares = {
             scalar: Batches(window.begin, window.end) for scalar in Scalar if scalar.is_share
@@ -63,7 +72,10 @@ class Tallies:
         self.num_not_sent += int(is_of(rows, Outcome.NOT_SENT).sum())
 
     def share(self, scalar: Scalar) -> Tally:
-        return tally_of(self._shares[scalar])
+        found = tally_of(self._shares[scalar])
+        if scalar is Scalar.GOODPUT_RATIO:
+            return replace(found, effective=min(found.effective, self._most_good_effective))
+        return found
 
     def share_interval(self, scalar: Scalar, confidence: float) -> Interval:
         tally = self.share(scalar)

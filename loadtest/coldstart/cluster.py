@@ -14,6 +14,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry
+from yaml import YAMLError, safe_load
 
 from loadtest.coldstart.clock import ClockSample
 from loadtest.coldstart.pods import ImageEvents, Pod, parse_events, parse_pods
@@ -143,6 +144,9 @@ def open_cluster(kubeconfig: Path | None, context: str | None, namespace: str) -
     that cannot be used, TargetError where there is no cluster.
     """
     settings = client.Configuration()
+    given = f"--kubeconfig is {kubeconfig or 'unset'}, --context is {context or 'unset'}"
+    if kubeconfig is not None:
+        _check_readable(kubeconfig)
     try:
         config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig and str(kubeconfig),
@@ -151,11 +155,31 @@ def open_cluster(kubeconfig: Path | None, context: str | None, namespace: str) -
         )
     except ConfigException as error:
         if kubeconfig is not None or context is not None:
-            given = f"--kubeconfig is {kubeconfig or 'unset'}, --context is {context or 'unset'}"
             raise UsageError(f"{given}: {_first_line(error)}") from None
         _load_in_cluster(settings, error)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, YAMLError) as error:
+        # The client looks at no type before it uses a field; what it says may quote a token.
+        raise UsageError(f"{given}: it is no kubeconfig ({type(error).__name__})") from None
     settings.retries = _RETRIES
     return Cluster(client.ApiClient(settings), namespace)
+
+
+def _check_readable(kubeconfig: Path) -> None:
+    """Raise UsageError for what is no YAML mapping, before the client trips over it."""
+    where = f"--kubeconfig is {kubeconfig}"
+    try:
+        if kubeconfig.exists() and not kubeconfig.is_file():
+            raise UsageError(f"{where}, must be a regular file")
+        content = safe_load(kubeconfig.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{where}: {error.strerror}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        # The rest of what it says quotes the file.
+        mark = getattr(error, "problem_mark", None)
+        at = f" at line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{where}, must be YAML: it cannot be read{at}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{where}, must be a YAML mapping with clusters, users and contexts")
 
 
 def _load_in_cluster(settings: client.Configuration, before: ConfigException) -> None:

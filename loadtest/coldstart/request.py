@@ -59,7 +59,9 @@ def send_request(
     """Return the ended exchange, whatever became of it; an interrupt leaves it UNFINISHED."""
     reactor = Reactor()
     wire = make_wire(config)
-    client = make_client(reactor, config, endpoint, wire, run_id, 1)
+    client = make_client(
+        reactor, config, endpoint, wire, run_id, max_connections=1, first_address=0
+    )
     prompt = _bounded(source.prompt(number))
     body = wire.encode(prompt, f"{run_id}-{number}")
     try:

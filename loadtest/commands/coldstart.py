@@ -15,7 +15,7 @@ from loadtest.coldstart.service import ZeroService
 from loadtest.commands.banner import print_target
 from loadtest.commands.output import results_directory
 from loadtest.commands.run import Workload
-from loadtest.config import Arrivals, RunConfig
+from loadtest.config import MAX_S, Arrivals, RunConfig
 from loadtest.errors import UsageError
 from loadtest.report.files import REPORT_FILE, write_report
 from loadtest.run.interrupts import Interrupts
@@ -44,11 +44,19 @@ def coldstart(
     ] = None,
     times: Annotated[int, typer.Option(help="Cold starts to measure.", min=1, max=1000)] = 3,
     zero_timeout_s: Annotated[
-        float, typer.Option(help="For each wait until no pod is left.", min=0)
+        float, typer.Option(help="For each wait until no pod is left.", min=0, max=MAX_S)
     ] = 900.0,
-    timeout_s: Annotated[float, typer.Option(help="For each request.", min=0.001)] = 600.0,
+    timeout_s: Annotated[
+        float,
+        typer.Option(help="For each request.", min=0.001, max=MAX_S),
+    ] = 600.0,
     total_s: Annotated[
-        float, typer.Option(help="No cold start is begun, and no wait lasts, longer.", min=0)
+        float,
+        typer.Option(
+            help="No cold start is begun, and no wait lasts, longer.",
+            min=0,
+            max=MAX_S,
+        ),
     ] = 7200.0,
     slo: Annotated[
         list[str] | None,

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 from time import monotonic_ns
@@ -57,6 +58,7 @@ class Connection:
         # The peer has said that nothing more comes; a reset says no such thing.
         self.has_ended = False
         self._has_received = False
+        self._is_failing = False
         self._reactor = reactor
         self._socket = sock
         self._receiver = receiver
@@ -90,15 +92,22 @@ class Connection:
             self.state = State.CLOSED
             self._reactor.unwatch(self._socket.fileno())
             self._socket.close()
-            # Nobody is told any more. The owner's owner is the connection: as a cycle they would
-            # outlive it, for a worker collects nothing but the youngest objects.
-            del self._receiver, self._tls
+            # Nobody is told any more. Who was told holds the connection, and a cycle would stay: a
+            # worker's collections are of the youngest objects alone.
+            del self._receiver
 
     def fail_soon(self, outcome: Outcome, detail: str) -> None:
-        """Fail once what was read before has been parsed."""
+        """Fail once what was read before has been parsed.
+
+        Not while events are told: a new socket could have the number of one among them.
+        """
+        self._is_failing = True
         self._reactor.defer(partial(self._fail, outcome, detail))
 
     def _on_ready(self, mask: int) -> None:
+        if self._is_failing:
+            # A socket that has told its error looks open, or as if the peer had ended it.
+            return
         if self.state is State.CONNECTING:
             self._finish_connecting()
         elif self.state is State.HANDSHAKING:
@@ -107,13 +116,13 @@ class Connection:
             # Errors and hang-ups are told by the read.
             if mask & ~WRITE:
                 self._read()
-            if mask & WRITE and self.state is State.OPEN:
+            if mask & WRITE and not self._is_failing:
                 self._flush()
 
     def _finish_connecting(self) -> None:
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
-            self._fail(Outcome.CONNECT_FAILED, os.strerror(number))
+            self.fail_soon(Outcome.CONNECT_FAILED, os.strerror(number))
             return
         if self._tls is None:
             self._open()
@@ -124,7 +133,7 @@ class Connection:
             self._socket = self._tls(self._socket)
         except OSError as error:
             # The peer has left already.
-            self._fail(Outcome.TLS_FAILED, describe(error))
+            self.fail_soon(Outcome.TLS_FAILED, describe(error))
             return
         self._shake_hands()
 
@@ -137,9 +146,9 @@ class Connection:
         except ssl.SSLWantWriteError:
             self._watch(WRITE)
         except ssl.SSLCertVerificationError as error:
-            self._fail(Outcome.TLS_FAILED, error.verify_message)
+            self.fail_soon(Outcome.TLS_FAILED, error.verify_message)
         except OSError as error:
-            self._fail(Outcome.TLS_FAILED, describe(error))
+            self.fail_soon(Outcome.TLS_FAILED, describe(error))
         else:
             self._open()
 
@@ -159,8 +168,8 @@ class Connection:
             # Renegotiation: the read that it waits for ends in a further write.
             return
         except OSError as error:
-            # What the peer said before it closed has been read, and is parsed first.
             self._unsent.clear()
+            self._read_rest()
             self.fail_soon(self._outcome(error), describe(error))
             return
         if self._unsent:
@@ -188,6 +197,13 @@ class Connection:
         # TLS may hold more that no poll will tell of.
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             self._read()
+
+    def _read_rest(self) -> None:
+        """Read what the peer said before it left, an early answer to a long request for one."""
+        with suppress(OSError):
+            while data := self._socket.recv(_READ_BYTES):
+                self._has_received = True
+                self._reactor.defer(partial(self._deliver, monotonic_ns(), data))
 
     def _deliver(self, now: int, data: bytes) -> None:
         if self.state is State.OPEN:

@@ -3,8 +3,8 @@
 import re
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -62,17 +62,21 @@ class Endpoint:
 
     def redact(self, detail: str) -> str:
         """Return what a server said without the credentials that it was sent."""
-        credentials = [*self._credentials(), *(self.bearer.tokens if self.bearer else ())]
-        return without_credentials(detail, credentials)
+        tokens = () if self.bearer is None else self.bearer.tokens
+        credentials = (*_credentials(self.headers), *tokens)
+        return without_credentials(detail, credentials) if credentials else detail
 
-    def _credentials(self) -> Iterator[str]:
-        """Yield what may be one of a header: its value, and each word of it."""
-        for name, value in self.headers:
-            if name.lower() in _SCHEMED:
-                # A scheme such as Bearer is a word of the language's own.
-                value = value.partition(" ")[2] or value
-            yield value
-            yield from re.split(r"[\s,;=]+", value)
+
+@lru_cache(maxsize=8)
+def _credentials(headers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """Return what may be a credential of a header: its value, and each word of it."""
+    found = []
+    for name, value in headers:
+        # A scheme such as Bearer is a word of the language's own.
+        is_schemed = name.lower() in _SCHEMED
+        secret = (value.partition(" ")[2] if is_schemed else "") or value
+        found += [secret, *re.split(r"[\s,;=]+", secret)]
+    return tuple(dict.fromkeys(found))
 
 
 def make_endpoint(config: RunConfig) -> Endpoint:

@@ -13,14 +13,12 @@ class LocalTokenizer:
 
     def __init__(self, path: Path) -> None:
         file = path / "tokenizer.json" if path.is_dir() else path
-        if file.exists() and not file.is_file():
-            raise UsageError(f"tokenizer {file} cannot be read: it is no regular file")
+        text = _read(file)
         try:
-            self._tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"tokenizer {file} cannot be read: {_reason(error)}") from None
+            self._tokenizer = Tokenizer.from_str(text)
         except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
-            raise UsageError(f"tokenizer {file} is no tokenizer.json: {_first_line(error)}") from None
+            reason = _first_line(error)
+            raise UsageError(f"tokenizer {file} is no tokenizer.json: {reason}") from None
         # The file may ask for both, and the count would be of something else than the text.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -40,6 +38,16 @@ class LocalTokenizer:
         return splitter is not None and len(splitter.pre_tokenize_str(" ".join(words))) == len(
             words
         )
+
+
+def _read(file: Path) -> str:
+    try:
+        # Another kind of file may have no end.
+        if file.exists() and not file.is_file():
+            raise UsageError(f"tokenizer {file} cannot be read: it is no regular file")
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"tokenizer {file} cannot be read: {_reason(error)}") from None
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -17,8 +17,8 @@ class LineFile:
     """A file's lines from 0; in memory are 8 bytes a line. A read takes about 2 us.
 
     ``check`` sees each line with the number that messages name, from 1, before any can be read; its
-    errors pass. Blank lines at the end are left out. Raises UsageError naming the file, which must be
-    a regular one, and the line where one is blank or above MAX_LINE_BYTES.
+    errors pass. Blank lines at the end are left out. Raises UsageError naming the file, which must
+    be a regular one, and the line where one is blank or above MAX_LINE_BYTES.
     """
 
     def __init__(self, path: Path, check: Callable[[int, bytes], None]) -> None:

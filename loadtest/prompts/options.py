@@ -48,8 +48,8 @@ def _parse_option(number: int, text: str) -> tuple[str, Option]:
         parsed = orjson.loads(value)
     except orjson.JSONDecodeError:
         raise UsageError(
-            f"option {name} is {len(value)} characters, must be JSON; a string is quoted for the shell too: "
-            f"""'{name}="text"'"""
+            f"option {name} is {len(value)} characters, must be JSON; "
+            f"""a string is quoted for the shell too: '{name}="text"'"""
         ) from None
     if allowed := allowed_instead(name, parsed):
         raise UsageError(f"option {name} is {describe(parsed)}, must be {allowed}")

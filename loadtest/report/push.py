@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
 from loadtest.errors import LoadtestError, UsageError
+from loadtest.net.shown import shown_url
 from loadtest.report.schema import Distribution, Interval, KneeReport, Report, Verdict
 
 JOB: Final = "r1_loadtest"
@@ -32,7 +33,9 @@ def push(report: Report | KneeReport, url: str) -> None:
         )
     except (OSError, http.client.HTTPException) as error:
         reason = _reason(error)
-        raise LoadtestError(f"pushgateway {url} did not take the results: {reason}") from error
+        raise LoadtestError(
+            f"pushgateway {shown_url(url)} did not take the results: {reason}"
+        ) from error
 
 
 def _reason(error: OSError | http.client.HTTPException) -> str:
@@ -153,7 +156,9 @@ def check_url(url: str) -> None:
     except ValueError:
         is_web = False
     if not is_web:
-        raise UsageError(f"pushgateway is {url!r}, must be http:// or https:// with a host")
+        raise UsageError(
+            f"pushgateway is {shown_url(url)!r}, must be http:// or https:// with a host"
+        )
     if parts.username is not None:
         # Not shown: a password may be in it.
         raise UsageError(f"pushgateway of {parts.hostname} has a user, must have none")

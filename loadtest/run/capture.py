@@ -147,7 +147,10 @@ class _Source:
         deadline_s = time.monotonic() + self._timeout_s
         path = self._parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
         connection.request("GET", path, headers=HEADERS)
-        response = connection.getresponse()
+        with connection.getresponse() as response:
+            return self._read_body(response, deadline_s)
+
+    def _read_body(self, response: http.client.HTTPResponse, deadline_s: float) -> bytes:
         if response.status != http.HTTPStatus.OK:
             raise AnswerError(f"answered with status {response.status}")
         body = bytearray()
@@ -179,7 +182,8 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         is_web = False
     if not is_web:
-        raise UsageError(f"metrics_url is {shown_url(url)!r}, must be http:// or https:// with a host")
+        shown = shown_url(url)
+        raise UsageError(f"metrics_url is {shown!r}, must be http:// or https:// with a host")
     if parts.username is not None:
         # Not shown: a password may be in it.
         raise UsageError(f"metrics_url of {parts.hostname} has a user, must have none")

@@ -11,14 +11,32 @@ from loadtest.wire.part import Wire
 
 
 def make_client(
-    reactor: Reactor, config: RunConfig, endpoint: Endpoint, wire: Wire, run_id: str, most: int
+    reactor: Reactor,
+    config: RunConfig,
+    endpoint: Endpoint,
+    wire: Wire,
+    run_id: str,
+    *,
+    max_connections: int,
+    first_address: int,
 ) -> Client:
-    """Return the protocol's client, with at most that many connections.
+    """Return the protocol's client.
 
-    Each request has the header X-Request-Id: ``run_id``, a dash and its index.
+    Each request has the header X-Request-Id: ``run_id``, a dash and its index. Connections go to
+    the endpoint's addresses in turn, from the given one on.
     """
     if config.protocol.is_grpc:
         tls = make_tls(config, ("h2",))
-        return GrpcClient(reactor, endpoint, wire, most, tls, run_id=run_id)
+        return GrpcClient(
+            reactor,
+            endpoint,
+            wire,
+            max_connections,
+            tls,
+            run_id=run_id,
+            first_address=first_address,
+        )
     tls = make_tls(config, ("http/1.1",))
-    return HttpClient(reactor, endpoint, wire, most, tls, run_id=run_id)
+    return HttpClient(
+        reactor, endpoint, wire, max_connections, tls, run_id=run_id, first_address=first_address
+    )

@@ -16,9 +16,7 @@ from loadtest.combinations import check_combinations
 from loadtest.config import RunConfig
 from loadtest.net.endpoint import Endpoint, make_endpoint
 from loadtest.net.reactor import BUSY_STEP_NS
-from loadtest.prompts.counting import LocalTokenizer
-from loadtest.prompts.source import make_source
-from loadtest.prompts.trace import Trace
+from loadtest.prompts.source import check_files, make_source
 from loadtest.record import Outcome
 from loadtest.records.merge import merge
 from loadtest.records.stored import GAPS_FILE, RECORDS_FILE, Stored
@@ -51,10 +49,7 @@ def make_plan(config: RunConfig) -> Plan:
     raise_limit(config.max_connections)
     if config.pushgateway is not None:
         check_url(config.pushgateway)
-    if config.tokenizer is not None:
-        LocalTokenizer(config.tokenizer)
-    if config.trace_file is not None:
-        Trace(config.trace_file)
+    check_files(config)
     source = make_source(config)
     endpoint = make_endpoint(config)
     # The pages that are scraped are read once; the target is asked last, since that loads it.

@@ -25,7 +25,7 @@ from loadtest.analysis.stages import count_stage
 from loadtest.config import Arrivals, RunConfig
 from loadtest.definitions import DEFINITIONS
 from loadtest.errors import ExitCode, UsageError
-from loadtest.objectives import parse_gate
+from loadtest.objectives import Metric, parse_gate
 from loadtest.records.stored import Stored
 from loadtest.report.schema import Interval, KneeReport, Report, Stage, Verdict
 from loadtest.run.execution import Plan, execute
@@ -34,6 +34,9 @@ from loadtest.run.load import Watcher
 
 # Of a stage's time, before what is counted.
 _WARMUP_SHARE: Final = 0.2
+# Of a stage, whatever the gates, and in multiples of the longest threshold of a latency.
+_LEAST_STAGE_S: Final = 5.0
+_NUM_THRESHOLDS: Final = 10
 # Of resampling, apart from the arrivals' and the prompts'.
 _STREAM: Final = 3
 
@@ -69,6 +72,17 @@ def knee_settings(config: RunConfig, search: Search) -> KneeSettings:
     )
 
 
+def least_seconds(config: RunConfig) -> float:
+    """Return how long a stage must last for a queue to show, however many requests are due in it.
+
+    An overload is seen once the queue has grown beyond the gates' thresholds.
+    """
+    thresholds = [
+        gate.threshold for gate in map(parse_gate, config.slo) if isinstance(gate.metric, Metric)
+    ]
+    return max([_LEAST_STAGE_S, *(_NUM_THRESHOLDS * threshold for threshold in thresholds)])
+
+
 def stage_config(config: RunConfig, rate: float, measured_s: float, number: int) -> RunConfig:
     """Return the run of one stage: the same but for its rate, its length and its seed."""
     duration_s = measured_s / (1 - _WARMUP_SHARE)
@@ -101,6 +115,7 @@ def search_knee(
     stages: list[Stage] = []
     while not interrupts.num and (rate := next_rate(counts, settings)) is not None:
         seconds = stage_seconds(rate, counts, settings, most_s=search.most_stage_s)
+        seconds = min(max(seconds, least_seconds(plan.config)), search.most_stage_s)
         number = len(counts) + 1
         config = stage_config(plan.config, rate, seconds, number)
         place = directory / f"stage-{number:02d}"

@@ -20,9 +20,12 @@ from loadtest.report.schema import Target
 from loadtest.run.clients import make_client
 from loadtest.wire.make import make_wire
 from loadtest.wire.part import Wire
+from loadtest.wire.quotes import printable
 
 # Tokens that the probe asks for.
 _PROBE_TOKENS: Final = 16
+# Of what the server says of itself.
+_MAX_CHARACTERS: Final = 200
 _PROBE_ID: Final = "probe"
 _UNIMPLEMENTED: Final = 12
 _NOT_FOUND: Final = 5
@@ -46,7 +49,9 @@ def send_probe(config: RunConfig, endpoint: Endpoint, source: PromptSource) -> E
     """Return the ended exchange of one request, whatever became of it."""
     reactor = Reactor()
     wire = make_wire(config)
-    client = make_client(reactor, config, endpoint, wire, _PROBE_ID, 1)
+    client = make_client(
+        reactor, config, endpoint, wire, _PROBE_ID, max_connections=1, first_address=0
+    )
     try:
         return _exchange(config, reactor, client, wire, _probe_prompt(config, source))
     finally:
@@ -73,8 +78,8 @@ def _exchange(
         client.cancel(exchange, time.monotonic_ns(), Outcome.TIMEOUT, detail)
 
     reactor.call_at(now + round(config.timeout_s * 1e9), time_out)
-    client.start(exchange)
     try:
+        client.start(exchange)
         reactor.run()
     finally:
         # By Ctrl-C.
@@ -124,7 +129,7 @@ def _absence(config: RunConfig, endpoint: Endpoint, probe: Exchange) -> str:
         return f"does not speak {config.protocol}: {probe.wire.path} is {probe.status}"
     if config.model in served:
         return f"serves {config.model!r}, but not by {config.protocol}: {probe.detail}"
-    names = ", ".join(map(repr, served)) or "none"
+    names = endpoint.redact(", ".join(map(repr, served))[:_MAX_CHARACTERS]) or "none"
     return f"no model {config.model!r} there, it serves {names}"
 
 
@@ -149,7 +154,8 @@ def _server_name(config: RunConfig, endpoint: Endpoint) -> str | None:
     described = _ask(config, endpoint, f"{endpoint.path_prefix}/v2")
     if not isinstance(described, dict) or not isinstance(described.get("name"), str):
         return None
-    return " ".join(str(described[key]) for key in ("name", "version") if key in described)
+    said = " ".join(str(described[key]) for key in ("name", "version") if key in described)
+    return printable(endpoint.redact(said[:_MAX_CHARACTERS]))
 
 
 def _ask(config: RunConfig, endpoint: Endpoint, path: str) -> Any:

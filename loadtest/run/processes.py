@@ -93,21 +93,19 @@ def started(
 def _start(number: int) -> WorkerProcess:
     ours, theirs = Pipe()
     command = [sys.executable, "-m", "loadtest.run", str(theirs.fileno())]
-    with theirs, _signals_ignored():
+    with theirs, _signals_blocked():
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     return WorkerProcess(process, ours, number)
 
 
 @contextmanager
-def _signals_ignored() -> Iterator[None]:
-    """A process that is started meanwhile ignores them from its first instruction on.
+def _signals_blocked() -> Iterator[None]:
+    """A process that is started meanwhile has them blocked for good.
 
     A terminal and timeout(1) signal the whole group: the coordinator's word counts for workers.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

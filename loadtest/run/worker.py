@@ -62,8 +62,15 @@ class _Worker:
         self._pipe = pipe
         self._reactor = Reactor()
         wire = make_wire(config)
-        most = max(1, task.share.of(config.max_connections))
-        self._client = make_client(self._reactor, config, task.endpoint, wire, task.run_id, most)
+        self._client = make_client(
+            self._reactor,
+            config,
+            task.endpoint,
+            wire,
+            task.run_id,
+            max_connections=task.share.of(config.max_connections),
+            first_address=task.share.worker,
+        )
         source = make_source(config)
         tokenizer = LocalTokenizer(config.tokenizer) if config.tokenizer else None
         pipe.send(Ready())

@@ -55,11 +55,13 @@ class ChatWire:
         if reasoning is None:
             # vLLM's name for it since 0.12.
             reasoning = message.get("reasoning")
+        finish_reason, usage = choice.get("finish_reason"), members.get("usage")
         return Part(
             read_text(message.get("content"), "content"),
             read_text(reasoning, "reasoning_content"),
-            read_finish_reason(choice.get("finish_reason")),
-            read_usage(members.get("usage")),
+            # Most events have neither.
+            None if finish_reason is None else read_finish_reason(finish_reason),
+            None if usage is None else read_usage(usage),
             is_last=not self.is_stream,
         )
 

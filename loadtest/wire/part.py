@@ -1,14 +1,12 @@
 """What one piece of an answer says: a unary body, a server-sent event or a gRPC message."""
 
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from loadtest.prompts.prompt import Prompt
 from loadtest.record import NEVER, FinishReason
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens as the server counts them; NEVER where it does not say."""
 
     prompt_tokens: int = NEVER
@@ -19,9 +17,11 @@ class Usage:
 NO_USAGE: Final = Usage()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Texts are what this piece adds. ``error`` is the server's own word for a failure."""
+class Part(NamedTuple):
+    """Texts are what this piece adds. ``error`` is the server's own word for a failure.
+
+    A tuple, since one is made of every event: a frozen dataclass takes twice as long to make.
+    """
 
     text: str = ""
     reasoning: str = ""

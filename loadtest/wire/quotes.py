@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from loadtest.prompts.prompt import Prompt
@@ -29,7 +30,15 @@ def without_prompt(message: str, prompt: Prompt) -> str:
     return _join(masked)
 
 
-def without_credentials(detail: str, credentials: Iterable[str]) -> str:
+def printable(text: str) -> str:
+    """Return the text with a blank for each character that a terminal or a page might obey."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+@lru_cache(maxsize=256)
+def without_credentials(detail: str, credentials: tuple[str, ...]) -> str:
     """Return the line with '…' for each credential of 4 characters or more.
 
     That is for runs of 8 characters of it or more, or a shorter one as a whole, and for its

@@ -15,6 +15,7 @@ FILE = Path("file")
 RIGHT = {
     "poisson": {"rate": 1},
     "constant": {"arrivals": "constant", "rate": 1},
+    "warmup-of-most": {"rate": 1, "warmup": "1.9s", "duration_s": 2},
     "gamma": {"arrivals": "gamma", "rate": 1, "burstiness": 0.5},
     "ramp": {"arrivals": "ramp", "rates": "1:30s,5:0s"},
     "step": {"arrivals": "step", "rates": "1:30s,5:30s"},
@@ -79,6 +80,14 @@ WRONG = {
     "rates-beyond-duration": (
         {"arrivals": "step", "rates": LEGS},
         "duration_s is 60, must be at least 100, as long as rates",
+    ),
+    "rates-above-any-client": (
+        {"arrivals": "step", "rates": "1:5s,1000001:5s"},
+        "rates is '1:5s,1000001:5s', a rate of it must be at most 1000000",
+    ),
+    "warmup-of-all": (
+        {"rate": 1, "warmup": "2s", "duration_s": 2},
+        "warmup is 2s, must be below duration_s, 2: it would leave nothing to measure",
     ),
     "step-of-nothing": (
         {"arrivals": "step", "rates": "1:5s,2:0s"},
@@ -170,12 +179,17 @@ WRONG = {
         "client_cert is file, has no effect without client_key",
     ),
     "path-of-grpc": (
-        {"rate": 1, "protocol": "grpc-infer", "path_prefix": "/a"},
+        {"rate": 1, "protocol": "grpc-infer", "path_prefix": "/a", "target": "grpc://a"},
         "path_prefix is /a, has no effect without a protocol over HTTP",
+    ),
+    "target-of-http-for-grpc": (
+        {"rate": 1, "protocol": "grpc-stream", "target": "https://no-such-host.invalid"},
+        "target is 'https://no-such-host.invalid', must be grpc://HOST[:PORT] or "
+        "grpcs://HOST[:PORT] with protocol grpc-stream",
     ),
     "option-wrong": (
         {"rate": 1, "option": ("temperature",)},
-        "option is 'temperature', must be NAME=JSON such as temperature=0",
+        "option number 1 must be NAME=JSON such as temperature=0",
     ),
 }
 

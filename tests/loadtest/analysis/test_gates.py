@@ -6,6 +6,7 @@ from loadtest.analysis.distributions import Tally
 from loadtest.analysis.gates import (
     EXIT_CODES,
     MeanFound,
+    doubted,
     judge_mean,
     judge_percentile,
     judge_share,
@@ -105,6 +106,56 @@ def test_share_on_its_threshold_can_be_decided_by_no_number() -> None:
 
 def test_decided_gate_asks_for_no_more() -> None:
     assert p99(0, 459).num_needed is None
+
+
+@pytest.mark.parametrize(
+    ("num_over", "num_unknown", "verdict"),
+    [
+        (0, 100, Verdict.INSUFFICIENT),
+        (30, 100, Verdict.FAIL),
+        (0, 1, Verdict.PASS),
+        (0, 1000, Verdict.INSUFFICIENT),
+    ],
+    ids=["unknown", "failed-without", "passed-with", "all-unknown"],
+)
+def test_samples_censored_below_the_threshold_may_lie_on_either_side(
+    num_over: int, num_unknown: int, verdict: Verdict
+) -> None:
+    tally = Tally(num_over, 1000, 1000, num_unknown)
+
+    assert judge_percentile(parse_gate("p99_e2e<30s"), P99, tally, 0.99).verdict is verdict
+
+
+def test_gate_says_what_is_known_of_censored_samples_and_no_more() -> None:
+    gate = judge_percentile(parse_gate("p99_e2e<30s"), P99, Tally(0, 100, 100, 20), 0.99)
+
+    assert "0 of 100 samples are not <30s and 20, timed out or cut off, are known" in gate.reason
+    assert "0 % to 20 %" in gate.reason
+
+
+def test_confidence_is_said_as_it_was_asked_for() -> None:
+    assert "with 99.9% confidence" in p99(0, 1000, confidence=0.999).reason
+
+
+@pytest.mark.parametrize(
+    ("cut", "uncut", "verdict"),
+    [
+        (p99(0, 459), p99(30, 1000), Verdict.INSUFFICIENT),
+        (p99(0, 459), p99(0, 100), Verdict.INSUFFICIENT),
+        (p99(0, 459), p99(0, 1000), Verdict.PASS),
+        (p99(30, 1000), p99(0, 1000), Verdict.FAIL),
+    ],
+    ids=["fails", "insufficient", "passes", "failed-already"],
+)
+def test_cut_that_nobody_gave_makes_no_gate_pass(cut: Gate, uncut: Gate, verdict: Verdict) -> None:
+    assert doubted(cut, uncut, 5.6).verdict is verdict
+
+
+def test_gate_that_passes_only_by_the_cut_says_so() -> None:
+    reason = doubted(p99(0, 459), p99(30, 1000), 5.6).reason
+
+    assert "passes only without the first 5.6 s" in reason
+    assert "with them it is fail: 30 of 1000 samples" in reason
 
 
 def test_percentile_gate_shows_the_percentile_and_its_bounds() -> None:

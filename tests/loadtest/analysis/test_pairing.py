@@ -123,6 +123,14 @@ def test_latencies_are_in_seconds_from_the_schedule() -> None:
     assert found["mean_gap"].values[0] == pytest.approx(0.01)
 
 
+def test_unary_answers_have_no_first_token() -> None:
+    unary, stream = side(evenly(5), protocol="v2-infer"), side(evenly(5))
+
+    assert {"ttft", "tpot", "mean_gap"} <= set(columns(stream))
+    assert set(columns(unary)) == {"e2e", "error_rate", "accuracy"}
+    assert set(paired_columns(unary, stream)[0]) == {"e2e", "error_rate", "accuracy"}
+
+
 def test_a_timeout_is_longer_than_any_and_lasted_as_long_as_it_did() -> None:
     rows = with_outcome(evenly(3), slice(1, 2), Outcome.TIMEOUT)
     rows["first_chunk"][1] = -1

@@ -6,10 +6,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.signal import lfilter
 
+from loadtest.analysis.distributions import Window
 from loadtest.analysis.steadiness import (
     Timeline,
     mann_kendall,
     mser,
+    settled,
     steadiness_of,
     warmup_cut,
 )
@@ -26,6 +28,16 @@ def timeline(latency: NDArray[np.float64], count: int = COUNT) -> Timeline:
     found = Timeline(int(due[0]), int(due[-1]))
     found.add(records(due, (latency * MS).astype(np.int64)), NO_GAPS)
     return found
+
+
+def window(of: Timeline, begin: int | None = None) -> Window:
+    return Window(of.latency.begin if begin is None else begin, of.latency.end)
+
+
+def stalled(at_s: float, for_s: float) -> NDArray[np.float64]:
+    """Return what a stall adds to each request's latency, in ms."""
+    due_s = poisson(np.random.default_rng(0), COUNT, RATE) / S
+    return np.where((due_s > at_s) & (due_s < at_s + for_s), (at_s + for_s - due_s) * 1000, 0)
 
 
 def noise(seed: int = 1, count: int = COUNT) -> NDArray[np.float64]:
@@ -51,6 +63,38 @@ def test_warmup_takes_at_most_the_first_half() -> None:
     assert warmup_cut(timeline(falling)) <= 51 * S
 
 
+@pytest.mark.parametrize(("at_s", "for_s"), [(2, 5), (10, 5), (10, 30)], ids=str)
+def test_stall_after_a_good_beginning_is_not_cut(at_s: float, for_s: float) -> None:
+    found = timeline(noise() + stalled(at_s, for_s))
+
+    assert warmup_cut(found) == found.latency.begin
+
+
+def test_stall_after_the_warmup_is_not_cut_with_it() -> None:
+    settling = 300 * np.exp(-np.arange(COUNT) / 100)
+
+    assert S < warmup_cut(timeline(noise() + settling + stalled(20, 10))) < 12 * S
+
+
+@pytest.mark.parametrize(
+    ("first", "number"),
+    [
+        ([9.0] * 7, 5),
+        ([-9.0] * 7, 5),
+        ([9.0, -9.0] * 6, 0),
+        ([0.5] * 9 + [9.0] * 9, 0),
+        ([9.0] * 3 + [0.5] * 9 + [9.0] * 9, 1),
+    ],
+    ids=["above", "below", "both", "only-later", "again"],
+)
+def test_first_batches_have_settled_where_most_are_like_the_rest(
+    first: list[float], number: int
+) -> None:
+    rest = np.linspace(0, 1, 20)
+
+    assert settled(np.r_[first, np.full(20, 0.5)], rest) == number
+
+
 def test_few_requests_are_not_cut() -> None:
     found = timeline(np.linspace(100, 10, 60), count=60)
 
@@ -74,7 +118,7 @@ def test_mser_is_the_least_squared_error_of_the_rest(base: float) -> None:
 def test_steady_service_is_called_steady() -> None:
     found = timeline(noise())
 
-    steadiness = steadiness_of(found, found.latency.begin, is_given=True)
+    steadiness = steadiness_of(found, window(found), is_given=True)
 
     assert (steadiness.is_stationary, steadiness.method) == (True, "given")
     assert "no more than chance explains" in steadiness.reason
@@ -83,7 +127,7 @@ def test_steady_service_is_called_steady() -> None:
 def test_rising_latency_is_not_steady_and_says_by_how_much() -> None:
     found = timeline(noise() * np.linspace(1, 1.5, COUNT))
 
-    steadiness = steadiness_of(found, found.latency.begin, is_given=False)
+    steadiness = steadiness_of(found, window(found), is_given=False)
 
     assert not steadiness.is_stationary
     assert steadiness.p_value is not None
@@ -98,7 +142,7 @@ def test_growing_queue_is_not_steady() -> None:
     found = Timeline(int(due[0]), int(due[-1]))
     found.add(records(due, ends - due), NO_GAPS)
 
-    steadiness = steadiness_of(found, found.latency.begin, is_given=True)
+    steadiness = steadiness_of(found, window(found), is_given=True)
 
     assert not steadiness.is_stationary
     assert "more was sent than was served" in steadiness.reason
@@ -107,13 +151,13 @@ def test_growing_queue_is_not_steady() -> None:
 def test_trend_before_the_cut_does_not_count() -> None:
     found = timeline(noise() + np.maximum(700 - np.arange(COUNT) / 10, 0))
 
-    assert steadiness_of(found, 72 * S, is_given=True).is_stationary
+    assert steadiness_of(found, window(found, 72 * S), is_given=True).is_stationary
 
 
 def test_too_few_requests_are_not_called_steady() -> None:
     found = timeline(noise(count=63), count=63)
 
-    steadiness = steadiness_of(found, found.latency.begin, is_given=True)
+    steadiness = steadiness_of(found, window(found), is_given=True)
 
     assert (steadiness.is_stationary, steadiness.p_value) == (False, None)
     assert "too few requests to tell: 63" in steadiness.reason
@@ -146,3 +190,12 @@ def test_trend_of_three_times_the_noise_is_found() -> None:
 
 def test_equal_values_have_no_trend() -> None:
     assert mann_kendall(np.ones(32)) == 1
+
+
+def test_window_of_no_length_is_not_steady_and_says_so() -> None:
+    found = timeline(noise(count=1), count=1)
+
+    steadiness = steadiness_of(found, window(found), is_given=True)
+
+    assert not steadiness.is_stationary
+    assert "has no length" in steadiness.reason

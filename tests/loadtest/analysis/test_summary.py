@@ -77,6 +77,7 @@ def test_timeouts_count_as_longer_than_any_answer() -> None:
     rows = healthy()
     rows["outcome"][::20] = Outcome.TIMEOUT
     rows["first_chunk"][::20] = NEVER
+    rows["finished"][::20] = rows["scheduled"][::20] + 10 * S
 
     found = report(rows, slo=("p99_e2e<10s", "p50_e2e<1s"))
 
@@ -85,6 +86,27 @@ def test_timeouts_count_as_longer_than_any_answer() -> None:
     assert (e2e.num_censored, e2e.mean.value, values[99]) == (150, None, None)
     assert values[90] is not None
     assert [gate.verdict for gate in found.gates] == [Verdict.FAIL, Verdict.PASS]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNFINISHED, Outcome.TIMEOUT], ids=str)
+def test_request_given_up_before_the_threshold_is_no_miss(outcome: Outcome) -> None:
+    rows = healthy()
+    rows["outcome"][-900:] = outcome
+    rows["first_chunk"][-900:] = NEVER
+
+    found = report(rows, slo=("p90_e2e<30s",))
+
+    assert found.gates[0].verdict is Verdict.INSUFFICIENT
+    assert "are known only to exceed less" in found.gates[0].reason
+
+
+def test_request_that_timed_out_is_not_good_whatever_the_objective() -> None:
+    rows = healthy()
+    rows["outcome"][::2] = Outcome.TIMEOUT
+
+    found = report(rows, slo=("goodput_ratio>90%",), objective=("e2e<30s",))
+
+    assert found.gates[0].verdict is Verdict.FAIL
 
 
 def test_too_few_requests_are_insufficient_and_say_how_many_would_do() -> None:
@@ -143,6 +165,47 @@ def test_slow_beginning_is_cut_by_itself() -> None:
     assert 1 < found.steadiness.warmup_s < 8
 
 
+def test_stall_is_not_taken_for_a_warmup() -> None:
+    # 50 a second for 30 s, and a server that stands still from 2 s to 7 s.
+    due = np.arange(1500) * S // 50
+    latency = np.random.default_rng(0).integers(4 * MS, 6 * MS, 1500)
+    stalled = np.where((due > 2 * S) & (due < 7 * S), 7 * S - due, 0)
+    rows = records(due, latency + stalled)
+
+    found = report(rows, protocol="v2-infer", warmup="auto", slo=("p99_e2e<1s",))
+
+    assert (found.verdict, found.steadiness.warmup_s) == (Verdict.FAIL, 0)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "verdict"),
+    [("auto", Verdict.INSUFFICIENT), ("4s", Verdict.PASS), ("0s", Verdict.FAIL)],
+    ids=str,
+)
+def test_gate_passes_without_a_slow_beginning_only_where_that_was_asked_for(
+    warmup: str, verdict: Verdict
+) -> None:
+    rows = healthy()
+    rows["finished"][:300] += np.linspace(10, 0, 300).astype(np.int64) * S
+
+    assert report(rows, warmup=warmup, slo=("p99_e2e<2s",)).verdict is verdict
+
+
+def test_interrupted_run_is_judged_and_exits_as_interrupted() -> None:
+    found = report(
+        healthy(), RUN.model_copy(update={"end": "interrupted"}), slo=("p99_ttft<200ms",)
+    )
+
+    assert (found.verdict, found.exit_code) == (Verdict.PASS, 130)
+
+
+def test_requests_due_all_at_once_measure_too_little_to_pass() -> None:
+    found = report(records(np.zeros(2000, np.int64), MS), slo=("p99_e2e<1s",))
+
+    assert (found.rates.window_s, found.verdict) == (0, Verdict.INSUFFICIENT)
+    assert "has no length" in found.steadiness.reason
+
+
 @pytest.mark.parametrize("count", [0, 1], ids=["none", "one"])
 def test_run_of_next_to_nothing_has_a_report(count: int) -> None:
     found = report(healthy(count), slo=("p99_ttft<1s", "error_rate<1%", "throughput>1rps"))
@@ -189,12 +252,12 @@ def test_settings_are_shown_without_secrets() -> None:
         config(
             header=("X-Key: hush", "Cookie:hush"),
             target="https://user:hush@127.0.0.1:1",
-            metrics_url=("http://user:hush@127.0.0.1:2/metrics",),
-            pushgateway="http://user:hush@127.0.0.1:3",
+            metrics_url=("http://user:hush@127.0.0.1:2/metrics?token=hush",),
+            pushgateway="http://127.0.0.1:3/?hush",
         )
     )
 
     assert "hush" not in json.dumps(shown)
     assert shown["header"] == ["X-Key", "Cookie"]
     assert shown["target"] == "https://127.0.0.1:1"
-    assert shown["metrics_url"] == ["http://127.0.0.1:2/metrics"]
+    assert shown["metrics_url"] == ["http://127.0.0.1:2/metrics?…"]

@@ -145,8 +145,8 @@ def _tell(sample: Sample, path: Path | None) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--warmup-s", type=int, default=2)
-    parser.add_argument("--window-s", type=int, default=8)
+    parser.add_argument("--warmup-s", type=int, default=1)
+    parser.add_argument("--window-s", type=int, default=4)
     parser.add_argument("--case", default="", help="Only cases with this in their name.")
     parser.add_argument("--samples", type=Path, help="JSON lines of what was measured are added.")
     return parser.parse_args()

@@ -84,6 +84,41 @@ def test_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_cluster(tmp_path / "none", None, "apps")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            b"users:\n- [b: hush", ", must be YAML: it cannot be read at line 2", id="yaml"
+        ),
+        pytest.param(b"\x00\xff", ", must be YAML: it cannot be read", id="binary"),
+        pytest.param(b"[" * 3000, ", must be YAML: it cannot be read", id="brackets"),
+        pytest.param(b"- hush", ", must be a YAML mapping with clusters, users", id="list"),
+        pytest.param(b"", ", must be a YAML mapping with clusters, users", id="empty"),
+        pytest.param(
+            b"current-context: x\ncontexts: 5",
+            ", --context is unset: it is no kubeconfig (TypeError)",
+            id="fields",
+        ),
+    ],
+)
+def test_file_that_is_no_kubeconfig_is_named_without_its_text(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError) as raised:
+        open_cluster(path, None, "apps")
+
+    assert str(raised.value).startswith(f"--kubeconfig is {path}{message}")
+    assert "hush" not in str(raised.value)
+
+
+def test_directory_is_no_kubeconfig(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"^--kubeconfig is {tmp_path}, must be a regular file$"):
+        open_cluster(tmp_path, None, "apps")
+
+
 KUBECONFIG = """
 apiVersion: v1
 kind: Config

@@ -1,5 +1,6 @@
 """r1-loadtest coldstart against a real API server; the test plays kubelet and activator."""
 
+import math
 import os
 import signal
 import threading
@@ -260,6 +261,7 @@ def test_model_that_is_not_there_ends_it_after_one_request(
         pytest.param({"protocol": "v2-infer"}, "--protocol is v2-infer, must be one", id="unary"),
         pytest.param({"slo": ["p99_gap<1s"]}, "gap is not of cold starts", id="gate"),
         pytest.param({"inference_service": ""}, "--inference-service is missing", id="service"),
+        pytest.param({"timeout_s": math.inf}, "--timeout-s is 'inf', must be a finite", id="inf"),
         pytest.param({"prefix_groups": 2}, "prefix_groups is 2, has no effect", id="combination"),
     ],
 )

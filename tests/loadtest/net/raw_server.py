@@ -72,6 +72,29 @@ def serving(handle: Handler, context: ssl.SSLContext | None = None) -> Iterator[
         listener.close()
 
 
+@contextmanager
+def serving_in_turn(handle: Handler) -> Iterator[str]:
+    """Serve one connection after the other, and keep nothing of them; yields HOST:PORT."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    thread = threading.Thread(target=_accept_in_turn, args=(listener, handle))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        # Wakes the thread from accept.
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+
+
+def _accept_in_turn(listener: socket.socket, handle: Handler) -> None:
+    with suppress(OSError):
+        while True:
+            sock, _ = listener.accept()
+            sock.settimeout(10)
+            _serve(Peer(sock, 0), handle, None)
+
+
 def _accept(
     listener: socket.socket,
     handle: Handler,

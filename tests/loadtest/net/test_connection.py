@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic_ns
@@ -167,6 +168,62 @@ def test_a_send_that_fails_is_told_after_the_call(
     assert told.ending == (Outcome.RESET, "Broken pipe")
 
 
+def test_what_came_before_a_send_that_fails_is_told_before_it(
+    told: Told, pair: tuple[Connection, socket.socket]
+) -> None:
+    connection, peer = pair
+    peer.send(b"early answer" * 10_000)
+    peer.close()
+    connection.send(b"the rest of a long request")
+    told.wait("close")
+    assert told.data == b"early answer" * 10_000
+    assert told.ending == (Outcome.RESET, "Broken pipe")
+    assert not connection.has_ended
+
+
+def test_what_came_with_a_reset_is_told_before_it(
+    reactor: Reactor, told: Told, listener: socket.socket
+) -> None:
+    connect(reactor, listener.getsockname(), told)
+    told.wait("open")
+    peer, _ = listener.accept()
+    peer.send(b"last words" * 10_000)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    told.wait("close")
+    assert told.data == b"last words" * 10_000
+    assert told.ending == (Outcome.RESET, "Connection reset by peer")
+
+
+def test_a_closed_connection_lets_go_of_whom_it_told(
+    reactor: Reactor, pair: tuple[Connection, socket.socket]
+) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    told = Told(reactor)
+    connection = Connection(reactor, ours, told, state=State.OPEN)
+    connection.close()
+    theirs.close()
+    is_alive = weakref.ref(told)
+    del told
+    assert is_alive() is None
+
+
+def test_what_is_put_off_when_a_connection_closes_is_gone_after_it(reactor: Reactor) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    connection = Connection(reactor, ours, Told(reactor), state=State.OPEN)
+    is_alive = weakref.ref(connection)
+    theirs.send(b"unheard")
+    theirs.close()
+    connection.fail_soon(Outcome.RESET, "for a reason")
+    reactor.call_at(1, connection.close)
+    reactor.call_at(2, reactor.stop)
+    del connection
+    reactor.run()
+    assert is_alive() is None
+
+
 def test_refusal_is_told_after_the_call(reactor: Reactor, told: Told) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
@@ -181,6 +238,7 @@ def test_a_failure_at_once_is_told_after_the_call_too(reactor: Reactor, told: To
     connect(reactor, ("255.255.255.255", 9), told)
     assert told.happened == []
     told.wait("close")
+    assert told.happened == ["close"]
     assert told.ending is not None
     assert told.ending[0] is Outcome.CONNECT_FAILED
 
@@ -200,3 +258,27 @@ def test_a_connection_that_the_peer_has_closed_is_not_quiet(
     connection, peer = pair
     peer.close()
     assert not connection.is_quiet()
+
+
+def test_a_connection_begun_at_the_failure_of_another_gets_none_of_its_events(
+    reactor: Reactor, pair: tuple[Connection, socket.socket]
+) -> None:
+    """Its socket may have the number of one that was ready at the same time."""
+    ready, peer = pair
+    begun = Told(reactor)
+    connections: list[Connection] = []
+
+    class Replacing(Told):
+        def on_close(self, now: int, outcome: Outcome, detail: str) -> None:
+            ready.close()
+            connections.append(connect(reactor, full.getsockname(), begun))
+
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
+        # Nobody takes it, so that there is no room for another.
+        waiting.connect(full.getsockname())
+        connect(reactor, ("127.0.0.1", 1), Replacing(reactor))
+        peer.send(b"x")
+        reactor.call_at(monotonic_ns() + 50_000_000, reactor.stop)
+        reactor.run()
+    connections[0].close()
+    assert begun.happened == []

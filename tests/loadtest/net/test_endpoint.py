@@ -97,9 +97,20 @@ def test_a_target_that_cannot_be_followed_is_refused(
         make_endpoint(RunConfig(target=target, **settings))
 
 
-def test_a_refused_target_does_not_show_its_password() -> None:
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://me:secret@127.0.0.1",
+        "grpc://me:secret@127.0.0.1",
+        "http://me:secret/@127.0.0.1",
+        "http://127.0.0.1?key=secret",
+        "http://me:secret@[127.0.0.1",
+    ],
+    ids=["password", "other-scheme", "slash", "query", "no-address"],
+)
+def test_a_refused_target_does_not_show_its_credentials(target: str) -> None:
     with pytest.raises(UsageError) as refusal:
-        make_endpoint(RunConfig(target="http://me:secret@127.0.0.1"))
+        make_endpoint(RunConfig(target=target))
     assert "secret" not in str(refusal.value)
 
 
@@ -168,3 +179,29 @@ def test_a_token_file_that_is_missing_is_named(tmp_path: Path) -> None:
     config = RunConfig(target="http://127.0.0.1", bearer_token_file=tmp_path / "none")
     with pytest.raises(UsageError, match=r"bearer_token_file \S+/none cannot be read: No such"):
         make_endpoint(config)
+
+
+def test_credentials_that_are_sent_are_taken_out_of_what_the_server_says(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("tok-4f9A7c21Bb")
+    config = RunConfig(
+        target="http://127.0.0.1",
+        bearer_token_file=tmp_path / "token",
+        header=(
+            "X-Api-Key: key-5e0B8d32Cc",
+            "Cookie: a=ses1; b=2",
+            "Proxy-Authorization: Basic cHc=",
+        ),
+    )
+    said = "Basic cHc= of ses1 or Bearer tok-4f9A7c21Bb or key-5e0B8d32Cc"
+    assert make_endpoint(config).redact(said) == "Basic … of … or Bearer … or …"
+
+
+def test_a_token_is_taken_out_after_it_has_been_renewed(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("tok-4f9A7c21Bb")
+    os.utime(path, (1, 1))
+    token = BearerToken(path)
+    token.authorization(0)
+    path.write_text("tok-6d1C9e43Dd")
+    token.authorization(SECOND_NS)
+    assert list(token.tokens) == ["tok-4f9A7c21Bb", "tok-6d1C9e43Dd"]

@@ -216,6 +216,16 @@ def test_a_cancelled_call_is_reset_and_others_go_on() -> None:
         assert opened.client.num_opened == 1
 
 
+def test_a_call_that_has_ended_cannot_be_cancelled() -> None:
+    with serving(raw.each(*raw.GOOD)) as address, session(address) as opened:
+        exchange = opened.ask(a_prompt())
+        ending = (exchange.outcome, exchange.finished)
+        opened.client.cancel(exchange, exchange.finished + 1, Outcome.TIMEOUT, "too late")
+        assert (exchange.outcome, exchange.finished) == ending
+        assert opened.ask(a_prompt()).outcome is Outcome.OK
+        assert opened.client.num_opened == 1
+
+
 def test_calls_finish_on_a_server_that_stops_and_the_next_is_refused() -> None:
     entered, stopping = threading.Event(), threading.Event()
 

@@ -1,16 +1,10 @@
 """The HTTP client against servers that keep to HTTP in odd ways."""
 
-import dataclasses
 import threading
 
 import pytest
 
-from loadtest.config import RunConfig
-from loadtest.net.endpoint import make_endpoint
-from loadtest.net.http_client import HttpClient
-from loadtest.net.reactor import Reactor
 from loadtest.record import NEVER, Outcome
-from loadtest.wire.make import make_wire
 from tests.loadtest.net.driving import Session, a_prompt, ask, session
 from tests.loadtest.net.raw_server import (
     EVENT,
@@ -267,21 +261,6 @@ def test_a_bearer_token_is_sent(tmp_path_factory: pytest.TempPathFactory) -> Non
     with serving(handle) as address:
         ask(f"http://{address}", bearer_token_file=path)
     assert b"\r\nAuthorization: Bearer abc.def-ghi\r\n" in requests[0]
-
-
-def test_an_address_that_refuses_is_followed_by_the_next() -> None:
-    with serving(say(STREAM)) as address:
-        config = RunConfig(target=f"http://{address}")
-        endpoint = make_endpoint(config)
-        # Nothing listens on the other loopback address.
-        addresses = (("127.0.0.9", endpoint.port), *endpoint.addresses)
-        endpoint = dataclasses.replace(endpoint, addresses=addresses)
-        reactor, wire = Reactor(), make_wire(config)
-        client = HttpClient(reactor, endpoint, wire, 8, None)
-        exchange = Session(client, reactor, wire).ask(a_prompt())
-        client.close()
-        reactor.close()
-    assert exchange.outcome is Outcome.OK, exchange.detail
 
 
 def test_a_unary_body_counts_as_one_chunk_at_its_end() -> None:

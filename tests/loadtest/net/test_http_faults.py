@@ -1,6 +1,5 @@
 """What becomes of an exchange when the server does not do as it should."""
 
-import resource
 import socket
 import threading
 from time import monotonic_ns
@@ -216,20 +215,6 @@ def test_nobody_listening_is_told_after_start_has_returned() -> None:
     assert exchange.outcome is Outcome.CONNECT_FAILED
     assert exchange.detail == "Connection refused"
     assert exchange.sent == NEVER
-
-
-def test_too_many_open_files_are_told_after_start_has_returned() -> None:
-    with session("http://127.0.0.1:9") as opened:
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1, limit[1]))
-        try:
-            exchange = opened.start(a_prompt())
-            assert exchange.outcome is None
-            opened.wait(1)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-    assert exchange.outcome is Outcome.CONNECT_FAILED
-    assert exchange.detail == "Too many open files"
 
 
 def test_a_request_on_a_connection_that_breaks_is_not_sent_again() -> None:

@@ -27,9 +27,15 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == f"tokenizer {file} cannot be read: No such file or directory"
 
 
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        LocalTokenizer(Path("/dev/zero"))
+    assert str(caught.value) == "tokenizer /dev/zero cannot be read: it is no regular file"
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff"], ids=repr)
 def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "other.json"
     file.write_bytes(content)
-    with pytest.raises(UsageError, match=f"^tokenizer {file} "):
+    with pytest.raises(UsageError, match=f"^tokenizer {file} [^\\n]+$"):
         LocalTokenizer(file)

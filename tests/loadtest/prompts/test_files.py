@@ -68,6 +68,10 @@ def test_a_line_with_turns_is_a_conversation(tmp_path: Path) -> None:
 
 TURN = {"role": "user", "content": "secret"}
 WRONG = {
+    "tokens-as-text": (
+        {"text": "a", "options": {"max_tokens": "secret"}},
+        "options.max_tokens is a string of 6 characters, must be a whole number of 1..2147483647",
+    ),
     "no-object": (["secret"], "line is a list of 1, must be a JSON object"),
     "no-question": ({"options": {}}, "text is missing, must be given, or messages"),
     "empty-text": (
@@ -141,7 +145,7 @@ def test_a_wrong_line_is_named_before_any_prompt_without_its_text(
     assert str(caught.value) == f"{file}:2: {message}"
 
 
-@pytest.mark.parametrize("line", [b"{secret", b"", b"{'a': 1}", b'{"text": "\xff"}'], ids=repr)
+@pytest.mark.parametrize("line", [b"{secret", b"{'a': 1}", b'{"text": "\xff"}'], ids=repr)
 def test_a_line_that_is_no_json_is_named(tmp_path: Path, line: bytes) -> None:
     file = tmp_path / "prompts.jsonl"
     file.write_bytes(b'{"text": "a"}\n' + line + b'\n{"text": "a"}\n')

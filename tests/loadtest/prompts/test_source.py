@@ -41,18 +41,40 @@ def test_options_are_json_values_by_name() -> None:
 
 KINDS = "must be a string, a number, true, false or a list of strings or of whole numbers"
 WRONG_OPTIONS = {
-    "no-name": ({"option": ("=5",)}, "option is '=5', must be NAME=JSON such as temperature=0"),
+    "no-name": ({"option": ("=5",)}, "option number 1 must be NAME=JSON such as temperature=0"),
     "unquoted": (
         {"option": ("stop=now",)},
-        "option stop is now, must be JSON; a string is quoted for the shell too: 'stop=\"text\"'",
+        "option stop is 3 characters, must be JSON; "
+        "a string is quoted for the shell too: 'stop=\"text\"'",
     ),
     "not-a-number": (
         {"option": ("top_p=NaN",)},
-        "option top_p is NaN, must be JSON; a string is quoted for the shell too: 'top_p=\"text\"'",
+        "option top_p is 3 characters, must be JSON; "
+        "a string is quoted for the shell too: 'top_p=\"text\"'",
     ),
     "null": ({"option": ("seed=null",)}, f"option seed is null, {KINDS}"),
-    "object": ({"option": ('a={"b":1}',)}, f'option a is {{"b":1}}, {KINDS}'),
-    "mixed": ({"option": ('a=[1,"b"]',)}, f'option a is [1,"b"], {KINDS}'),
+    "object": ({"option": ('a={"b":1}',)}, f"option a is an object, {KINDS}"),
+    "mixed": ({"option": ('a=[1,"b"]',)}, f"option a is a list of 2, {KINDS}"),
+    "tokens-as-text": (
+        {"option": ('max_tokens="private"',)},
+        "option max_tokens is a string of 7 characters, must be a whole number of 1..2147483647",
+    ),
+    "part-of-a-token": (
+        {"option": ("max_tokens=1.5",)},
+        "option max_tokens is 1.5, must be a whole number of 1..2147483647",
+    ),
+    "no-token": (
+        {"option": ("max_tokens=0",)},
+        "option max_tokens is 0, must be a whole number of 1..2147483647",
+    ),
+    "more-than-a-record-holds": (
+        {"option": ("max_tokens=2147483648",)},
+        "option max_tokens is 2147483648, must be a whole number of 1..2147483647",
+    ),
+    "true-tokens": (
+        {"option": ("min_tokens=true",)},
+        "option min_tokens is true, must be a whole number of 0..2147483647",
+    ),
     "twice": (
         {"option": ("seed=1", "seed=2")},
         "option seed is given twice, must be given once",

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadtest.config import RunConfig
 from loadtest.errors import UsageError
 from loadtest.prompts.counting import LocalTokenizer
 from loadtest.prompts.prompt import Message, Prompt
+from loadtest.prompts.source import check_files
 from loadtest.prompts.trace import Trace, TraceSource
 from loadtest.prompts.words import Words
 from loadtest.record import NEVER
@@ -121,6 +123,39 @@ def test_lines_without_prompts_are_times_alone(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{file}:2: prompt_tokens is missing, must be given, or text or messages, for prompts=trace"
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [{"text": "secret"}, {"prompt_tokens": 5}, {"output_tokens": 5}],
+    ids=["text", "prompt", "output"],
+)
+def test_prompts_of_a_trace_that_others_would_replace_are_refused(
+    tmp_path: Path, line: dict[str, object]
+) -> None:
+    file = write(tmp_path, {"at_s": 0}, {"at_s": 1, **line})
+    config = RunConfig(target="http://a", arrivals="trace", trace_file=file)
+    with pytest.raises(UsageError) as caught:
+        check_files(config)
+    assert str(caught.value) == (
+        f"{file}:2: line has a text or a length, must be a time alone, or be used by prompts=trace"
+    )
+
+
+def test_a_trace_of_times_alone_is_for_any_prompts(tmp_path: Path) -> None:
+    file = write(tmp_path, {"at_s": 0}, {"at_s": 1})
+    check_files(RunConfig(target="http://a", arrivals="trace", trace_file=file))
+
+
+def test_a_trace_with_prompts_is_for_its_own(tmp_path: Path) -> None:
+    file = write(tmp_path, {"at_s": 0, "text": "a"})
+    settings = {"arrivals": "trace", "trace_file": file, "prompts": "trace"}
+    check_files(RunConfig.model_validate({"target": "http://a", **settings}))
+
+
+def test_a_tokenizer_is_read_before_the_load(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^tokenizer \S+/tokenizer.json cannot be read: No such"):
+        check_files(RunConfig(target="http://a", rate=1, tokenizer=tmp_path))
 
 
 LENGTH = {"at_s": 1, "prompt_tokens": 513}

@@ -22,6 +22,7 @@ class Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server
         number = server.count()
+        server.paths.append(self.path)
         body = server.make_page(number)
         self.send_response(server.statuses.get(number, HTTPStatus.OK))
         self.send_header("Content-Length", str(len(body) + server.num_missing_bytes))
@@ -47,6 +48,7 @@ class Server(ThreadingHTTPServer):
         self.drip_s = 0.0
         self.is_over = threading.Event()
         self.num_asked = 0
+        self.paths: list[str] = []
         self._changed = threading.Condition()
 
     @property
@@ -125,6 +127,21 @@ def test_reading_ends_with_a_run_that_fails(server: Server) -> None:
         fail()
 
     assert [thread.name for thread in threading.enumerate() if thread.name == "scraper"] == []
+
+
+def test_the_query_of_a_pages_url_is_sent_and_not_shown(server: Server) -> None:
+    with Scraper([f"{server.url}?key=hush"], interval_s=3600) as scraper:
+        scraper.start(0)
+        (capture,) = scraper.stop()
+    assert capture.url == f"{server.url}?…"
+    assert set(server.paths) == {"/metrics?key=hush"}
+
+
+def test_the_query_of_a_page_that_fails_is_not_shown(server: Server) -> None:
+    server.statuses = {0: HTTPStatus.NOT_FOUND}
+    with pytest.raises(TargetError, match="status 404") as caught:
+        Scraper([f"{server.url}?key=hush"]).check()
+    assert "hush" not in str(caught.value)
 
 
 def test_a_page_named_twice_is_read_once(server: Server) -> None:

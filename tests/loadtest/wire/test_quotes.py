@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.prompts.prompt import Message, Prompt
-from loadtest.wire.quotes import without_prompt
+from loadtest.wire.quotes import printable, without_credentials, without_prompt
 
 
 def prompt(text: str) -> Prompt:
@@ -44,3 +44,38 @@ def test_no_run_of_twelve_characters_of_the_prompt_is_kept(
     runs = {text[at : at + 12] for at in range(len(text) - 11)}
     assert not any(run in kept for run in runs)
     assert len(kept) <= 120
+
+
+KEY = "sk-4f9A7c21Bb"
+
+
+@pytest.mark.parametrize(
+    ("detail", "kept"),
+    [
+        pytest.param("bad model", "bad model", id="none"),
+        pytest.param(f"key {KEY} is old", "key … is old", id="whole"),
+        pytest.param(f"key {KEY[:9]}... is old", "key …... is old", id="cut-by-the-server"),
+        pytest.param(f"the key is {KEY[:5]}", "the key is …", id="cut-here"),
+        pytest.param(f"type text/{KEY.lower()}", "type text/…", id="lower-case"),
+        pytest.param("pin 4711 and 471", "pin … and 471", id="short"),
+        pytest.param("line a\\tb c", "line …", id="escaped"),
+        pytest.param("abc", "abc", id="three-characters-are-none"),
+    ],
+)
+def test_credentials_are_left_out(detail: str, kept: str) -> None:
+    assert without_credentials(detail, (KEY, "4711", "a\\tb c", "abc")) == kept
+
+
+@given(
+    st.text(max_size=30),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4, max_size=40),
+    st.text(max_size=30),
+)
+def test_no_credential_is_kept_whatever_stands_around_it(
+    before: str, secret: str, after: str
+) -> None:
+    assert secret not in without_credentials(f"{before}{secret}{after}", (secret,))
+
+
+def test_what_a_terminal_would_obey_is_blank() -> None:
+    assert printable("a\x1b[2Jb\u202ec\nd") == "a [2Jb c d"

@@ -1,8 +1,9 @@
 """``r1-loadtest selfcheck``: is this client, on this machine, to be believed?"""
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from loadtest.commands.output import consoles
 from loadtest.errors import ExitCode
 from loadtest.selfcheck.check import Check
 from loadtest.selfcheck.runner import Judged, run_all
@@ -16,8 +17,7 @@ def selfcheck() -> int:
 
     Exit status: 0 every check passed, 1 one failed.
     """
-    console = Console()
-    progress = Console(stderr=True)
+    progress, console = consoles()
     progress.print("Self-check against null servers on 127.0.0.1, about 80 s")
     table = Table("load", "check", "reached", "limit", "samples", "attempts", "")
     for number in (2, 3, 4, 5):
@@ -25,7 +25,7 @@ def selfcheck() -> int:
 
     def add(judged: Judged) -> None:
         name = f"{judged.load.protocol} {judged.load.name}"
-        progress.print(f"  {name}", highlight=False)
+        progress.print(f"  {name}")
         for check in judged.checks:
             table.add_row(name, check.name, *_row(check, judged.num_attempts))
 
@@ -34,8 +34,8 @@ def selfcheck() -> int:
     return ExitCode.PASS if has_passed else ExitCode.FAIL
 
 
-def _row(check: Check, num_attempts: int) -> tuple[str, ...]:
-    verdict = "pass" if check.passed else "[bold red]FAIL[/]"
+def _row(check: Check, num_attempts: int) -> tuple[str | Text, ...]:
+    verdict = Text("pass") if check.passed else Text("FAIL", style="bold red")
     limit = f"{check.bound} {check.limit:g} {check.unit}".rstrip()
     return _number(check), limit, str(check.num_samples), str(num_attempts), verdict
 
