@@ -1,8 +1,8 @@
 """HTTP/2's frames, bytes <-> values (RFC 9113 section 4, RFC 7541): no I/O and no streams.
 
 Ours and not the library h2's, because h2 takes every frame after a GOAWAY for an error
-(python-hyper/h2 issue 1181) while the streams under way are to go on, and because it costs a call
-more time than everything else here together.
+(python-hyper/h2 pull request 1324) while the streams under way are to go on, and since it costs a
+call more time than everything else here together.
 """
 
 import struct

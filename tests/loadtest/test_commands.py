@@ -36,6 +36,7 @@ def run(server: NullServer, *flags: str) -> int:
     return main(["run", f"--target={server.url}", *PATIENT, *flags])
 
 
+@pytest.mark.nightly
 def test_gates_that_are_met_end_with_0(server: NullServer) -> None:
     gates = ("--slo=p50_ttft<4s", "--slo=error_rate<5%")
 
@@ -51,6 +52,7 @@ def test_a_gate_that_fails_ends_with_1(
     assert "FAIL         p50_e2e<100us" in capsys.readouterr().out
 
 
+@pytest.mark.nightly
 def test_too_few_requests_to_tell_end_with_2(server: NullServer) -> None:
     assert run(server, "--rate=50", "--duration-s=0.3", "--slo=p99_e2e<4s") == 2
 
@@ -112,6 +114,7 @@ def test_a_target_that_cannot_be_loaded_ends_with_69_and_one_line(
     assert message in line
 
 
+@pytest.mark.nightly
 def test_target_rate_and_bounds_are_said_before_the_first_request(
     server: NullServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,7 +189,11 @@ def test_a_run_leaves_its_report_its_page_and_its_requests(
 
 
 @pytest.mark.parametrize(
-    ("num_signals", "outcome"), [(1, Outcome.OK), (2, Outcome.UNFINISHED)], ids=["once", "twice"]
+    ("num_signals", "outcome"),
+    [
+        pytest.param(1, Outcome.OK, id="once"),
+        pytest.param(2, Outcome.UNFINISHED, id="twice", marks=pytest.mark.nightly),
+    ],
 )
 def test_ctrl_c_writes_what_was_measured(
     tmp_path: Path, num_signals: int, outcome: Outcome
@@ -290,6 +297,7 @@ def test_square_brackets_of_a_target_are_shown(
     assert "foo[/b]" in capsys.readouterr().err
 
 
+@pytest.mark.nightly
 def test_results_are_written_though_nobody_reads_them(server: NullServer, tmp_path: Path) -> None:
     output = tmp_path / "out"
     flags = ["--rate=50", "--duration-s=0.3", f"--output={output}", *PATIENT]

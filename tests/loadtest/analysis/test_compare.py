@@ -41,6 +41,7 @@ def verdicts(num: int, count: int, *, is_paired: bool, slower: float = 1.0) -> C
     return found
 
 
+@pytest.mark.nightly
 def test_equal_runs_are_seldom_called_worse() -> None:
     # At most 2.5 % each way; three of forty happen once in 80.
     assert verdicts(40, 300, is_paired=True)["worse"] <= 3

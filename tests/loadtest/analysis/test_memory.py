@@ -63,6 +63,7 @@ def peak_mib(num_records: int) -> float:
     return int(dict(line.split(":", 1) for line in status)["VmHWM"].split()[0]) / 1024
 
 
+@pytest.mark.nightly
 def test_memory_of_three_hundred_thousand_records_is_that_of_two_chunks() -> None:
     # The records are 41 MiB, their gaps 9.
     assert grown_mib(300_000) < 8

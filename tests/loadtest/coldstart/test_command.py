@@ -114,6 +114,7 @@ def test_stream_of_grpc_is_probed_too(kubelet: Kubelet, server: NullServer, tmp_
     assert (start.outcome, start.is_cold) == ("ok", True)
 
 
+@pytest.mark.nightly
 def test_service_is_left_alone_until_it_is_scaled_to_zero_again(
     kubelet: Kubelet, server: NullServer, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_gate_decides_the_exit_status(
         assert probe(kubelet, target, slo=[slo]) == code
 
 
+@pytest.mark.nightly
 def test_pod_that_never_comes_up_is_insufficient_and_says_where_it_stood(
     kubelet: Kubelet, server: NullServer, tmp_path: Path
 ) -> None:
@@ -205,6 +207,7 @@ def test_service_that_stays_up_is_sent_nothing_and_named(
         ),
     ],
 )
+@pytest.mark.nightly
 def test_bound_that_ends_it_early_keeps_what_was_measured(
     kubelet: Kubelet,
     server: NullServer,
@@ -225,6 +228,7 @@ def test_bound_that_ends_it_early_keeps_what_was_measured(
     assert reason in report.reason
 
 
+@pytest.mark.nightly
 def test_ctrl_c_writes_what_was_measured(
     kubelet: Kubelet, server: NullServer, tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ def test_nothing_is_left_of_connections_that_the_server_closes(
     open_client: Callable[[str], AbstractContextManager[Session]], handle: Handler
 ) -> None:
     with serving_in_turn(handle) as address, open_client(address) as opened:
-        assert num_left_per_connection(opened, ask_over, 2000) < 0.1
+        assert num_left_per_connection(opened, ask_over, 2000) < 0.5
 
 
 def close_unread(peer: Peer) -> None:
@@ -107,7 +107,7 @@ def test_nothing_is_left_of_connections_that_break(
     open_client: Callable[[str], AbstractContextManager[Session]], handle: Handler
 ) -> None:
     with serving_in_turn(handle) as address, open_client(address) as opened:
-        assert num_left_per_connection(opened, ask_over, 100) < 0.1
+        assert num_left_per_connection(opened, ask_over, 100) < 0.5
 
 
 @pytest.mark.parametrize("open_client", [open_http, open_grpc], ids=["http", "grpc"])
@@ -115,9 +115,9 @@ def test_nothing_is_left_of_connections_that_are_refused(
     open_client: Callable[[str], AbstractContextManager[Session]],
 ) -> None:
     with open_client("127.0.0.1:1") as opened:
-        assert num_left_per_connection(opened, ask_over, 100) < 0.1
+        assert num_left_per_connection(opened, ask_over, 100) < 0.5
 
 
 def test_nothing_is_left_of_requests_that_are_given_up() -> None:
     with open_http("127.0.0.1:1") as opened:
-        assert num_left_per_connection(opened, cancel_over, 100) < 0.1
+        assert num_left_per_connection(opened, cancel_over, 100) < 0.5

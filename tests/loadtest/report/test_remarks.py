@@ -111,7 +111,7 @@ def test_a_run_without_flaws_has_no_warnings(flawless):
     ("part", "fields", "warning"),
     [
         ("run", {"end": "interrupted"}, "The run was interrupted: this is what was measured"),
-        ("run", {"end": "failed"}, "The run failed before its end"),
+        ("run", {"end": "failed"}, "The run failed, this is what was measured until then"),
         ("counts", {"outcomes": {"ok": 1, "not_sent": 7}}, "7 scheduled requests were never sent"),
         ("counts", {"outcomes": {"reset": 40}}, "No request succeeded."),
         ("counts", {"scheduled": 0}, "No request was scheduled"),

@@ -25,6 +25,7 @@ LOADS = {
 @pytest.mark.parametrize(
     "protocol", ["v2-stream", "grpc-stream", pytest.param("v2-infer", marks=pytest.mark.nightly)]
 )
+@pytest.mark.nightly
 def test_a_load_is_measured_from_end_to_end(protocol: Protocol) -> None:
     load = replace(LOADS[protocol, "paced"], duration_s=0.3)
     checks = {check.name: check for check in measure(load)}
