@@ -62,20 +62,21 @@ class Exchange:
         except AnswerError as error:
             self.fail(now, Outcome.MALFORMED, str(error))
             return
-        if part.error is not None:
+        text, reasoning, finish_reason, usage, failure, is_last = part
+        if failure is not None:
             outcome = Outcome.STREAM_ERROR if self.wire.is_stream else Outcome.SERVER_ERROR
-            self.fail(now, outcome, without_prompt(part.error, self.prompt))
+            self.fail(now, outcome, without_prompt(failure, self.prompt))
             return
-        if part.text or part.reasoning:
+        if text or reasoning:
             self._count_chunk(now)
             if self.keep_text:
-                self.texts.append(part.text)
-                self.reasonings.append(part.reasoning)
-        if part.usage is not None:
-            self.usage = part.usage
-        if part.finish_reason is not None:
-            self.finish_reason = part.finish_reason
-        if part.is_last:
+                self.texts.append(text)
+                self.reasonings.append(reasoning)
+        if usage is not None:
+            self.usage = usage
+        if finish_reason is not None:
+            self.finish_reason = finish_reason
+        if is_last:
             self.is_complete = True
 
     def end(self, now: int) -> None:

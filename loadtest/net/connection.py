@@ -8,15 +8,17 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
-from functools import partial
 from time import monotonic_ns
 from typing import Final, Protocol
 
 from loadtest.net.reactor import READ, WRITE, Reactor
 from loadtest.record import Outcome
 
-# Of one read; larger buffers are mapped anew by malloc each time.
-_READ_BYTES: Final = 65_536
+# Of one read: a buffer is made anew for each, and a large one takes longer to make than an event
+# to read. After a read that was filled the next is of the larger size, which malloc can still give
+# without mapping it.
+_READ_BYTES: Final = 8_192
+_FULL_READ_BYTES: Final = 65_536
 
 
 class Receiver(Protocol):
@@ -64,6 +66,7 @@ class Connection:
         self._receiver = receiver
         self._tls = tls
         self._unsent = bytearray()
+        self._read_bytes = _READ_BYTES
         self._events = READ if state is State.OPEN else WRITE
         reactor.watch(sock.fileno(), self._events, self._on_ready)
 
@@ -102,22 +105,22 @@ class Connection:
         Not while events are told: a new socket could have the number of one among them.
         """
         self._is_failing = True
-        self._reactor.defer(partial(self._fail, outcome, detail))
+        self._reactor.defer(self._fail, outcome, detail)
 
     def _on_ready(self, mask: int) -> None:
         if self._is_failing:
             # A socket that has told its error looks open, or as if the peer had ended it.
             return
-        if self.state is State.CONNECTING:
-            self._finish_connecting()
-        elif self.state is State.HANDSHAKING:
-            self._shake_hands()
-        else:
+        if self.state is State.OPEN:
             # Errors and hang-ups are told by the read.
             if mask & ~WRITE:
                 self._read()
             if mask & WRITE and not self._is_failing:
                 self._flush()
+        elif self.state is State.CONNECTING:
+            self._finish_connecting()
+        else:
+            self._shake_hands()
 
     def _finish_connecting(self) -> None:
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -181,7 +184,7 @@ class Connection:
 
     def _read(self) -> None:
         try:
-            data = self._socket.recv(_READ_BYTES)
+            data = self._socket.recv(self._read_bytes)
             now = monotonic_ns()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
@@ -193,17 +196,23 @@ class Connection:
             self.fail_soon(Outcome.RESET, "closed by the server")
             return
         self._has_received = True
-        self._reactor.defer(partial(self._deliver, now, data))
+        self._reactor.defer(self._deliver, now, data)
+        is_full = len(data) == self._read_bytes
+        self._read_bytes = _FULL_READ_BYTES if is_full else _READ_BYTES
         # TLS may hold more that no poll will tell of.
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+        if self._tls is not None and self._has_pending():
             self._read()
+
+    def _has_pending(self) -> bool:
+        assert isinstance(self._socket, ssl.SSLSocket)
+        return self._socket.pending() > 0
 
     def _read_rest(self) -> None:
         """Read what the peer said before it left, an early answer to a long request for one."""
         with suppress(OSError):
-            while data := self._socket.recv(_READ_BYTES):
+            while data := self._socket.recv(_FULL_READ_BYTES):
                 self._has_received = True
-                self._reactor.defer(partial(self._deliver, monotonic_ns(), data))
+                self._reactor.defer(self._deliver, monotonic_ns(), data)
 
     def _deliver(self, now: int, data: bytes) -> None:
         if self.state is State.OPEN:

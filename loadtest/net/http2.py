@@ -5,7 +5,6 @@ nobody knows how many streams it allows, nor that it speaks HTTP/2 at all.
 """
 
 from enum import Enum
-from functools import partial
 from time import monotonic_ns
 from typing import Final, Protocol
 
@@ -171,7 +170,7 @@ class Http2Connection:
             self._connection = connect(self._reactor, self._addresses.pop(0), self, self._tls)
         except OSError as error:
             # Out of file descriptors, for one.
-            self._reactor.defer(partial(self._fail_to_connect, describe(error)))
+            self._reactor.defer(self._fail_to_connect, describe(error))
 
     def _fail_to_connect(self, reason: str) -> None:
         # It may have been closed since.

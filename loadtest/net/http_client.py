@@ -6,7 +6,6 @@ way when the request was sent is a RESET, for nobody can tell whether the server
 and a second generation would hide a server that breaks connections.
 """
 
-from functools import partial
 from time import monotonic_ns
 from typing import Final
 
@@ -223,7 +222,7 @@ class _Channel:
         except OSError as error:
             # Out of file descriptors, for one.
             reason = error.strerror or type(error).__name__
-            client.reactor.defer(partial(self._fail_to_connect, self.exchange, reason))
+            client.reactor.defer(self._fail_to_connect, self.exchange, reason)
             return
         self._connection = connection
         connection.send(self._request)

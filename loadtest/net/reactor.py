@@ -46,9 +46,10 @@ class Reactor:
         self._on_ready: dict[int, Callable[[int], None]] = {}
         self._timers: list[tuple[int, int, Timer]] = []
         self._num_timers = 0
-        self._deferred: deque[Callable[[], None]] = deque()
+        self._deferred: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._is_running = False
-        # Does one small piece of work and tells whether more is left.
+        # Does one small piece of work and tells whether more is left; where none is, it is
+        # forgotten, so that waking up costs nothing for it. Whoever has work again sets it again.
         self.on_idle: Callable[[], bool] | None = None
         self.busy_counts = [0] * _NUM_BUSY_STEPS
         self.busy_most_ns = 0
@@ -73,9 +74,9 @@ class Reactor:
         heapq.heappush(self._timers, (max(when_ns, 1), self._num_timers, timer))
         return timer
 
-    def defer(self, callback: Callable[[], None]) -> None:
+    def defer(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call back once everything that is ready has been read and every due timer has run."""
-        self._deferred.append(callback)
+        self._deferred.append((callback, arguments))
 
     def run(self) -> None:
         self._is_running = True
@@ -88,7 +89,8 @@ class Reactor:
                     callback(mask)
             self._run_timers()
             while self._deferred:
-                self._deferred.popleft()()
+                deferred, arguments = self._deferred.popleft()
+                deferred(*arguments)
                 self._run_timers()
             self._count_busy(monotonic_ns() - began)
 
@@ -116,7 +118,7 @@ class Reactor:
             if next_ns is not None and next_ns - monotonic_ns() < _SLACK_NS:
                 break
             if not self.on_idle():
-                break
+                self.on_idle = None
         return self._epoll.poll()
 
     def _run_timers(self) -> None:
@@ -127,5 +129,7 @@ class Reactor:
                 timer.callback()
 
     def _count_busy(self, busy_ns: int) -> None:
-        self.busy_counts[min(busy_ns // BUSY_STEP_NS, _NUM_BUSY_STEPS - 1)] += 1
-        self.busy_most_ns = max(self.busy_most_ns, busy_ns)
+        step = busy_ns // BUSY_STEP_NS
+        self.busy_counts[step if step < _NUM_BUSY_STEPS else -1] += 1
+        if busy_ns > self.busy_most_ns:
+            self.busy_most_ns = busy_ns

@@ -75,7 +75,7 @@ class Driver:
         self._is_exhausted = False
         self._is_finished = False
         self._timeout_timer: Timer | None = None
-        reactor.on_idle = self._work_ahead
+        self._expect_work()
 
     @property
     def num_in_flight(self) -> int:
@@ -120,11 +120,16 @@ class Driver:
         numbers = range(self._share.worker, self._config.max_requests, self._share.num_workers)
         return zip(numbers, repeat(0))
 
+    def _expect_work(self) -> None:
+        """Work ahead when there is time: a request has been taken or has ended."""
+        self._reactor.on_idle = self._work_ahead
+
     def _work_ahead(self) -> bool:
         return self._preparation.prepare() or self._recorder.count_tokens()
 
     def _await_next(self) -> None:
         self._next = self._preparation.take() if self.is_sending and self._budget else None
+        self._expect_work()
         if self._next is not None:
             self._next.scheduled += self._epoch_ns
             self._reactor.call_at(self._next.scheduled, self._send_due)
@@ -187,6 +192,7 @@ class Driver:
 
     def _settle(self) -> None:
         done, self._done = self._done, []
+        self._expect_work()
         for exchange in done:
             del self._under_way[exchange.index]
             self.tally.end(exchange)

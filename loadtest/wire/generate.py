@@ -24,6 +24,7 @@ from loadtest.wire.answers import (
 from loadtest.wire.options import chat, single_text
 from loadtest.wire.part import Part
 from loadtest.wire.paths import model_path
+from loadtest.wire.quick import generate_reader
 from loadtest.wire.v2 import JSON
 
 
@@ -56,12 +57,13 @@ class GenerateStreamWire:
 
     def __init__(self, config: RunConfig) -> None:
         self.path = model_path(config, "generate_stream")
+        self._read_quickly = generate_reader()
 
     def encode(self, prompt: Prompt, request_id: str) -> bytes:
         return _encode(prompt, dict(prompt.options))
 
     def decode(self, payload: bytes) -> Part:
-        return _decode(payload, is_unary=False)
+        return self._read_quickly(payload) or _decode(payload, is_unary=False)
 
     def decode_error(self, payload: bytes) -> str:
         return error_text(payload)

@@ -20,6 +20,7 @@ from loadtest.wire.answers import (
 from loadtest.wire.options import chat, chat_members, completion_members, single_text
 from loadtest.wire.part import Part
 from loadtest.wire.paths import path_prefix
+from loadtest.wire.quick import chat_reader
 from loadtest.wire.v2 import JSON
 
 _DONE: Final = b"[DONE]"
@@ -37,6 +38,7 @@ class ChatWire:
         self.accept = _accept(config)
         self._members = _members(config)
         self._name = "delta" if self.is_stream else "message"
+        self._read_quickly = chat_reader()
 
     def encode(self, prompt: Prompt, request_id: str) -> bytes:
         return orjson.dumps(
@@ -44,8 +46,11 @@ class ChatWire:
         )
 
     def decode(self, payload: bytes) -> Part:
-        if payload == _DONE and self.is_stream:
-            return _LAST
+        if self.is_stream:
+            if part := self._read_quickly(payload):
+                return part
+            if payload == _DONE:
+                return _LAST
         members = parse_object(payload)
         choice = _choice(members)
         if choice is None:

@@ -24,7 +24,7 @@ from tests.loadtest.capacity.observing import CapacityError, observe
 _SERVER_CORE = 0
 _CLIENT_CORE = 1
 # The client goes on for so long after its window.
-_SPARE_S = 2
+_SPARE_S = 6
 _END_TIMEOUT_S = 240
 
 
@@ -60,7 +60,7 @@ def measure(case: Case, client: Client, number: int, *, warmup_s: int, window_s:
     """Run one client once; raises CapacityError where it fails or some of its requests do."""
     with tempfile.TemporaryDirectory() as name, _null_server(case) as url:
         directory = Path(name)
-        load = Load(url, warmup_s + window_s + _SPARE_S, directory)
+        load = Load(url, case.concurrency, warmup_s + window_s + _SPARE_S, directory)
         with _started(client, load) as process:
             try:
                 begin, end = observe(

@@ -14,6 +14,8 @@ class Case:
     server_flags: tuple[str, ...]
     events_per_request: int
     clients: tuple[Client, ...]
+    # Requests kept under way.
+    concurrency: int = 16
 
 
 CASES: Final = (
@@ -62,6 +64,17 @@ CASES: Final = (
             guidellm(is_stream=True),
             vllm(is_stream=True, num_requests=1_200),
         ),
+    ),
+    Case(
+        "events of 256 OpenAI streams, 2 ms apart",
+        ("--chunks", str(CHUNKS), "--gap", "2ms"),
+        CHUNKS,
+        (
+            ours("openai-chat-stream"),
+            guidellm(is_stream=True),
+            vllm(is_stream=True, num_requests=12_000),
+        ),
+        concurrency=256,
     ),
     Case(
         "events of V2 streams, each written at once",

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-CONCURRENCY: Final = 16
 CHUNKS: Final = 64
 OURS: Final = "r1-loadtest"
 
@@ -24,6 +23,7 @@ class Load:
     """What a client is to do; ``directory`` is for its report."""
 
     url: str
+    concurrency: int
     duration_s: int
     directory: Path
 
@@ -52,7 +52,7 @@ def ours(protocol: str) -> Client:
             f"--target={load.url}",
             f"--protocol={protocol}",
             "--arrivals=closed",
-            f"--concurrency={CONCURRENCY}",
+            f"--concurrency={load.concurrency}",
             f"--duration-s={load.duration_s}",
             f"--max-requests={_MANY}",
             f"--output={load.directory / 'ours'}",
@@ -69,8 +69,8 @@ def locust() -> Client:
             "--only-summary",
             f"--locustfile={Path(__file__).with_name('locustfile.py')}",
             f"--host={load.url}",
-            f"--users={CONCURRENCY}",
-            f"--spawn-rate={CONCURRENCY}",
+            f"--users={load.concurrency}",
+            f"--spawn-rate={load.concurrency}",
             f"--run-time={load.duration_s}",
             f"--json-file={load.directory / 'locust'}",
         ]
@@ -85,7 +85,7 @@ def guidellm(*, is_stream: bool) -> Client:
             str(rival("guidellm") / "bin/guidellm"),
             "run",
             f"--backend=kind=openai_http,target={load.url},model=r1,stream={stream}",
-            f"--profile=kind=concurrent,streams={CONCURRENCY}",
+            f"--profile=kind=concurrent,streams={load.concurrency}",
             f"--constraint=kind=max_duration,seconds={load.duration_s}",
             f"--tokenizer=kind=hf_auto,model={_TOKENIZER}",
             f"--data=kind=synthetic_text,prompt_tokens={_PROMPT_TOKENS},output_tokens={CHUNKS}",
@@ -116,7 +116,7 @@ def vllm(*, is_stream: bool, num_requests: int) -> Client:
             f"--random-input-len={_PROMPT_TOKENS}",
             f"--random-output-len={CHUNKS}",
             f"--num-prompts={num_requests}",
-            f"--max-concurrency={CONCURRENCY}",
+            f"--max-concurrency={load.concurrency}",
             "--disable-tqdm",
             "--save-result",
             f"--result-dir={load.directory}",

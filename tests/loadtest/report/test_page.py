@@ -1,6 +1,4 @@
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from loadtest.report.schema import (
     Report,
     Verdict,
 )
+from tests.browser import show
 from tests.loadtest.report.example import (
     make_comparison,
     make_distribution,
@@ -248,39 +247,11 @@ def test_only_telling_metrics_are_plotted(page):
 
 
 def test_a_browser_shows_the_page_and_complains_of_nothing(tmp_path, report):
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("no chromium: apt-get install chromium")
     (tmp_path / "report.html").write_text(render(report), "utf-8")
-    shown = subprocess.run(
-        [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--enable-logging=stderr",
-            "--v=0",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--blink-settings=preferredColorScheme=1",
-            "--window-size=1280,800",
-            f"--screenshot={tmp_path / 'page.png'}",
-            "--dump-dom",
-            (tmp_path / "report.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert "<title>fail: r1 at http://127.0.0.1:8080</title>" in shown.stdout
-    # What a policy forbids, or what does not parse, is a line of the console.
-    assert "CONSOLE" not in shown.stderr
-    assert pixel(tmp_path / "page.png", 80, 100) == (179, 18, 74)
+    shown = show(tmp_path / "report.html", tmp_path)
+    assert "<title>fail: r1 at http://127.0.0.1:8080</title>" in shown.document
+    assert not shown.complaints
+    assert pixel(shown.picture, 80, 100) == (179, 18, 74)
 
 
 def pixel(picture: Path, x: int, y: int) -> tuple[int, ...]:

@@ -232,6 +232,7 @@ def test_connections_on_which_nothing_comes_are_closed(
     assert limit_s / 2 < elapsed_s < limit_s + 3
 
 
+@pytest.mark.nightly
 def test_a_channel_whose_connection_was_idle_too_long_is_still_good(channel: grpc.Channel) -> None:
     states: list[grpc.ChannelConnectivity] = []
     channel.subscribe(states.append)

@@ -59,7 +59,7 @@ def test_a_client_that_leaves_frees_all_its_choices(start: Callable[..., Any]) -
     # Two sequences at a time: one that went on without its client would hold up the next two.
     pair = start("--model-dir=demo", "--max-num-seqs=2", "--max-num-batched-tokens=64")
     url = f"{pair.url}/openai/v1/chat/completions"
-    endless = {**HELLO, "n": 2, "ignore_eos": True, "max_tokens": 1000}
+    endless = {**HELLO, "n": 2, "ignore_eos": True, "max_tokens": 400}
 
     def time_of(**members: Any) -> float:
         started = time.monotonic()
