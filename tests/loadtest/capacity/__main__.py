@@ -24,7 +24,7 @@ from tests.loadtest.capacity.observing import CapacityError, observe
 _SERVER_CORE = 0
 _CLIENT_CORE = 1
 # The client goes on for so long after its window.
-_SPARE_S = 6
+_SPARE_S = 4
 _END_TIMEOUT_S = 240
 
 
@@ -60,7 +60,8 @@ def measure(case: Case, client: Client, number: int, *, warmup_s: int, window_s:
     """Run one client once; raises CapacityError where it fails or some of its requests do."""
     with tempfile.TemporaryDirectory() as name, _null_server(case) as url:
         directory = Path(name)
-        load = Load(url, case.concurrency, warmup_s + window_s + _SPARE_S, directory)
+        duration_s = client.slow_start_s + warmup_s + window_s + _SPARE_S
+        load = Load(url, case.concurrency, duration_s, directory)
         with _started(client, load) as process:
             try:
                 begin, end = observe(

@@ -38,6 +38,8 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=dict)
     # Of one that ends by number, not by time.
     num_requests: int | None = None
+    # Until its 50th request, where that takes long.
+    slow_start_s: int = 0
     # r1-loadtest's verdict on a closed loop that keeps its core busy is 3.
     statuses: tuple[int, ...] = (0,)
 
@@ -95,7 +97,7 @@ def guidellm(*, is_stream: bool) -> Client:
 
     # One process does more on one core than its usual ten, each with a part of the 16.
     one_process = {"GUIDELLM__MAX_WORKER_PROCESSES": "1"}
-    return Client("guidellm", command, _failed_of_guidellm, _OFFLINE | one_process)
+    return Client("guidellm", command, _failed_of_guidellm, _OFFLINE | one_process, slow_start_s=10)
 
 
 def vllm(*, is_stream: bool, num_requests: int) -> Client:
