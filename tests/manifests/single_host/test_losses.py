@@ -25,6 +25,7 @@ def ask(client: httpx.Client, num: int) -> list[int]:
     return [client.post("/v2/models/r1/generate", json=SHORT).status_code for _ in range(num)]
 
 
+@pytest.mark.nightly
 def test_one_that_drains_finishes_its_own_and_the_other_takes_the_rest(
     start_front: Start, pair: list[Predictor], start_doomed: Callable[[], Predictor]
 ) -> None:

@@ -28,6 +28,7 @@ def tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(Path(predictor.demo.__file__).parent / "tokenizer.json"))
 
 
+@pytest.mark.nightly
 def test_equal_seeds_write_equal_checkpoints(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for directory in (first, second):

@@ -108,6 +108,7 @@ def test_a_model_that_cannot_be_loaded_again_is_refused_after_the_last_attempt(
     ]
 
 
+@pytest.mark.nightly
 def test_a_model_that_is_mended_meanwhile_is_served_again(
     model_dir: Path, run_on_a_loop: RunOnALoop, until: Until
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_model_that_is_mended_meanwhile_is_served_again(
     run_on_a_loop(body)
 
 
+@pytest.mark.nightly
 def test_closing_during_a_back_off_ends_at_once(
     model_dir: Path, run_on_a_loop: RunOnALoop, until: Until
 ) -> None:
@@ -160,6 +162,7 @@ def test_an_engine_that_hangs_is_ended_and_replaced(
     run_on_a_loop(body)
 
 
+@pytest.mark.nightly
 def test_an_engine_without_work_may_be_silent_though_a_reader_takes_its_time(
     model_dir: Path, run_on_a_loop: RunOnALoop
 ) -> None:
@@ -176,6 +179,7 @@ def test_an_engine_without_work_may_be_silent_though_a_reader_takes_its_time(
     run_on_a_loop(body)
 
 
+@pytest.mark.nightly
 def test_an_engine_has_the_whole_time_for_its_first_step_after_it_had_no_work(
     model_dir: Path, run_on_a_loop: RunOnALoop
 ) -> None:

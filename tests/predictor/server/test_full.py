@@ -77,6 +77,7 @@ def test_of_100_clients_at_once_exactly_those_beyond_the_places_are_refused(smal
     assert all(later - sooner > 24 * STEP_DELAY_S for sooner, later in pairwise(ends_s))
 
 
+@pytest.mark.nightly
 def test_whoever_is_in_is_served_in_turn_and_undisturbed_by_whoever_is_not(
     small: Any, run_on_a_loop: RunOnALoop
 ) -> None:

@@ -87,6 +87,7 @@ def test_an_idle_grpc_stream_does_not_hold_up_the_end(start: Callable[..., Any])
         is_over.set()
 
 
+@pytest.mark.nightly
 def test_a_signal_while_loading_ends_it_too() -> None:
     command = [sys.executable, "-m", "predictor", "--model-dir=demo", *FREE_PORTS]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -199,6 +200,7 @@ def test_an_engine_that_dies_fails_its_requests_and_is_replaced(
     assert again.json()["text_output"] == "12"
 
 
+@pytest.mark.nightly
 def test_while_the_engine_cannot_be_replaced_the_server_is_not_live(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -235,6 +237,7 @@ def test_after_serving_only_the_engine_process_has_loaded_torch(predictor: Any) 
     assert "cygrpc" not in engine
 
 
+@pytest.mark.nightly
 def test_the_engine_ends_with_a_server_that_is_killed(start: Callable[..., Any]) -> None:
     predictor = start("--model-dir=demo")
     pid = engine_pid(predictor.process.pid)

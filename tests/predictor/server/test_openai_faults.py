@@ -55,6 +55,7 @@ def test_a_full_server_says_so_and_when_to_try_again(start: Callable[..., Any]) 
     assert caught.value.type == "server_error"
 
 
+@pytest.mark.nightly
 def test_a_client_that_leaves_frees_all_its_choices(start: Callable[..., Any]) -> None:
     # Two sequences at a time: one that went on without its client would hold up the next two.
     pair = start("--model-dir=demo", "--max-num-seqs=2", "--max-num-batched-tokens=64")

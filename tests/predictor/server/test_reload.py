@@ -177,6 +177,7 @@ def test_a_bad_swap_changes_nothing_and_is_said_once_without_the_prompt(served: 
     assert "quokka" not in served.predictor.output
 
 
+@pytest.mark.nightly
 def test_an_edit_in_place_and_files_that_go_are_seen_too(served: Served, predictor: Any) -> None:
     served.reload(generation='{"max_tokens": 3}', system_prompt=PROMPT)
     with_prompt = served.usage()

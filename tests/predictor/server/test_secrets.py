@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 import httpx
+import pytest
 
 from predictor.protocol.messages import ModelStreamInferResponse
 from predictor.protocol.wording import MAX_QUOTED
@@ -146,6 +147,7 @@ def test_while_it_serves_and_while_it_drains(start: Callable[..., Any], tmp_path
     check_ended(predictor, predictor.process.wait(TIMEOUT_S))
 
 
+@pytest.mark.nightly
 def test_while_its_engine_is_dead(start: Callable[..., Any]) -> None:
     predictor = start("--model-dir=demo", R1_FAULTS=json.dumps({"step_delay_s": 0.005}))
 
@@ -159,6 +161,7 @@ def test_while_its_engine_is_dead(start: Callable[..., Any]) -> None:
     check_ended(predictor, predictor.stop())
 
 
+@pytest.mark.nightly
 def test_while_every_generation_fails(start: Callable[..., Any]) -> None:
     predictor = start("--model-dir=demo", R1_FAULTS=json.dumps({"error_rate": 1.0}))
 

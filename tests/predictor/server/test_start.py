@@ -67,16 +67,19 @@ def run_to_its_end(*flags: str) -> subprocess.CompletedProcess[str]:
             lambda d: (d / "tokenizer.json").unlink(),
             "tokenizer.json does not exist",
             id="tokenizer",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(
             lambda d: edit_json(d / "config.json", intermediate_size=100),
             "model.layers.0.mlp.gate_proj.weight",
             id="wrong-shape",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(
             lambda d: edit_json(d / "generation_config.json", top_p=2),
             "generation_config.json: top_p",
             id="defaults",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(
             lambda d: edit_json(d / "generation_config.json", eos_token_id=3),
@@ -111,7 +114,11 @@ def test_a_model_that_cannot_be_served_is_refused_in_one_line(
         ),
         pytest.param(("--model-dir=demo", "--device=cuda"), 1, "device is cuda", id="no-cuda"),
         pytest.param(
-            ("--model-dir=demo", "--max-model-len=5000"), 1, "max_model_len is 5000", id="too-long"
+            ("--model-dir=demo", "--max-model-len=5000"),
+            1,
+            "max_model_len is 5000",
+            id="too-long",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(
             ("--model-dir=demo", "--max-num-batched-tokens=5"),
@@ -124,6 +131,7 @@ def test_a_model_that_cannot_be_served_is_refused_in_one_line(
             1,
             "defaults_dir is /nowhere, must be a directory that is there",
             id="no-defaults-dir",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(
             ("--model-dir=demo", "--defaults-dir="), 1, "defaults_dir is empty", id="no-dir-named"
@@ -154,11 +162,13 @@ def test_a_setting_that_cannot_be_followed_is_refused(
             {"system-prompt.txt": "Marked: quokka\0"},
             "defaults/system-prompt.txt has a NUL at byte 14, must have none",
             id="prompt",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(
             {"system-prompt.txt": "quokka " * 1000},
             "defaults cannot be followed: the prompt is",
             id="prompt-too-long-for-the-model",
+            marks=pytest.mark.nightly,
         ),
     ],
 )
@@ -212,6 +222,7 @@ def test_right_checksums_are_no_hindrance(tmp_path: Path, start: Callable[..., A
     assert answer["text_output"] == "12"
 
 
+@pytest.mark.nightly
 def test_a_port_in_use_is_said_so(start: Callable[..., Any]) -> None:
     predictor = start("--model-dir=demo")
     http_port = predictor.url.rpartition(":")[2]
