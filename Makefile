@@ -9,6 +9,10 @@
 # make selfcheck       the load tester measured by itself
 # make loadtest-capacity   its speed beside locust, guidellm and vLLM's client, which it installs
 #
+# make canary-demo     real rollouts on this machine, good and bad; reports in $(CANARY_DEMO)
+# make canary-power    how often and how soon the judge is right, beside the rules of others
+# make soak            1,000 rollouts killed and 1,000 with faults, each judged by its end
+#
 # make image   the container image, by $(BUILD_IMAGE)      make sbom   its bill of materials
 # make image-test   builds and runs it, by buildah and podman, as root
 # make locks   what it is installed from, resolved anew
@@ -19,6 +23,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
 DEMO ?= loadtest-demo
+CANARY_DEMO ?= canary-demo
 INSTALLED := $(VENV)/installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # checkov pins a hundred packages of its own.
@@ -33,7 +38,7 @@ IMAGE_FLAGS ?=
 # Where torch's CPU wheel is, which PyPI lacks.
 TORCH_LINKS ?= https://download.pytorch.org/whl/cpu/torch/
 
-.PHONY: serve loadtest-demo selfcheck loadtest-capacity test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
+.PHONY: serve loadtest-demo selfcheck loadtest-capacity canary-power canary-demo soak test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
 
 serve: $(INSTALLED)
 	@$(VENV)/bin/r1-predictor --model-dir demo
@@ -46,6 +51,15 @@ selfcheck: $(INSTALLED)
 
 loadtest-capacity: $(INSTALLED) $(RIVALS:=/installed)
 	$(VENV)/bin/python -m tests.loadtest.capacity
+
+canary-power: $(INSTALLED)
+	$(VENV)/bin/python -m tests.canary.power
+
+canary-demo: $(INSTALLED)
+	$(VENV)/bin/python -m tests.canary.demo $(CANARY_DEMO)
+
+soak: $(INSTALLED)
+	$(VENV)/bin/python -m tests.canary.soak --kills 1000 --faults 1000
 
 test: $(INSTALLED)
 	$(VENV)/bin/pytest
@@ -84,7 +98,8 @@ locks: $(INSTALLED)
 	printf 'pip\nsetuptools\n' | $(LOCK) - --output-file predictor/image/build.txt
 	echo cyclonedx-bom | $(LOCK) - --output-file predictor/image/sbom.txt
 	$(VENV)/bin/python -c 'import configparser; setup = configparser.ConfigParser(); \
-		setup.read("setup.cfg"); print(setup["options.extras_require"]["loadtest"])' \
+		setup.read("setup.cfg"); extras = setup["options.extras_require"]; \
+		print(extras["canary"], extras["loadtest"])' \
 		| $(LOCK) - --excludes predictor/image/excluded-tools.txt \
 			--output-file predictor/image/tools.txt
 

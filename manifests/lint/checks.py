@@ -10,6 +10,7 @@ from typing import Final
 
 from manifests.lint import (
     annotations,
+    canary,
     contents,
     hosts,
     images,
@@ -151,7 +152,7 @@ def findings(target: Target, crd_dir: Path | None) -> Iterator[Finding]:
 
 
 CHECKS: Final = (
-    *(images, references, selectors, mesh, hosts, program, loadtest, contents),
+    *(images, references, selectors, mesh, hosts, program, loadtest, canary, contents),
     *(settings, namespaces, resources, scaling, rights, routes, literals),
 )
 

@@ -9,7 +9,7 @@ from manifests.lint.target import Target
 
 # Of the base and the components the images are named in overlays.
 DEPLOYED: Final = (
-    *("overlays/", "canary-start", "loadtest/service", "loadtest/latest", "loadtest/prev"),
+    *("overlays/", "canary", "loadtest/service", "loadtest/latest", "loadtest/prev"),
 )
 
 

@@ -15,12 +15,12 @@ from loadtest.combinations import check_combinations
 from loadtest.config import RunConfig
 from loadtest.errors import UsageError
 from loadtest.workload import make_config
-from manifests.lint.faults import Finding, at, items, mapping
+from manifests.lint.canary import runs_canary
+from manifests.lint.faults import Finding, at, items
 from manifests.lint.faults import Path as FieldPath
 from manifests.lint.mesh import NAMES
 from manifests.lint.pods import Pod
-from manifests.lint.render import Document
-from manifests.lint.target import Target
+from manifests.lint.target import Target, mounted_file
 
 PROGRAM: Final = "r1-loadtest"
 OURS: Final = "ours"
@@ -39,7 +39,7 @@ def check(target: Target) -> Iterator[Finding]:
     """Yield where a Job and the load tester disagree."""
     for pod in target.pods():
         for path, container in pod.containers():
-            if _is_tools(container):
+            if _is_tools(container) and not runs_canary(container):
                 yield from _container(target, pod, path, container)
 
 
@@ -59,7 +59,8 @@ def _container(
         rule = f"{error.format_message().rstrip('.')} ({PROGRAM})"
         yield Finding(pod.document, place, rule)
         return
-    found = _workload(target, pod, container, flags.pop("workload", None))
+    path_given = flags.pop("workload", None)
+    found = mounted_file(target, pod, container, path_given) if path_given else None
     if found is None:
         rule = f"the first must be a file of a ConfigMap that is mounted ({OURS})"
         yield Finding(pod.document, place, rule)
@@ -87,26 +88,6 @@ def _flags(arguments: list[str]) -> dict[str, Any]:
 def _command() -> Any:
     commands: Any = typer.main.get_command(app)
     return commands.commands["run"]
-
-
-def _workload(
-    target: Target, pod: Pod, container: dict[str, Any], path: Path | None
-) -> tuple[Document, str] | None:
-    """Return the ConfigMap and its key that a container sees at a path."""
-    if path is None:
-        return None
-    mounted = {
-        mount.get("name")
-        for mount in items(container, "volumeMounts")
-        if mount.get("mountPath") == str(path.parent)
-    }
-    for volume in items(pod.spec, "volumes"):
-        name = at(volume, "configMap", "name")
-        if volume.get("name") in mounted and name is not None:
-            for document in target.named("ConfigMap", pod.document.namespace, name):
-                if path.name in mapping(document.body, "data"):
-                    return document, path.name
-    return None
 
 
 def _config(text: str, flags: Mapping[str, Any]) -> RunConfig:

@@ -20,6 +20,8 @@ IN_POD: Final[tuple[tuple[Path, str], ...]] = (
     (("containers", "*", "envFrom", "*", "configMapRef", "name"), "ConfigMap"),
     (("containers", "*", "env", "*", "valueFrom", "configMapKeyRef", "name"), "ConfigMap"),
 )
+# Kubernetes publishes it in every namespace.
+PUBLISHED: Final = ("ConfigMap", "kube-root-ca.crt")
 # Cluster-wide kinds, which manifests/cluster installs.
 IN_CLUSTER: Final[tuple[tuple[Path, str], ...]] = (
     (("runtimeClassName",), "RuntimeClass"),
@@ -60,7 +62,9 @@ def _pod(target: Target, pod: Pod) -> Iterator[Finding]:
     for rows, namespace in ((IN_POD, pod.document.namespace), (IN_CLUSTER, "")):
         for pattern, kind in rows:
             for path, name in select(pod.spec, pattern):
-                if name.startswith("system-") or target.named(kind, namespace, name):
+                if name.startswith("system-") or (kind, name) == PUBLISHED:
+                    continue
+                if target.named(kind, namespace, name):
                     continue
                 rule = f"must be the name of a {kind} of this target ({KUBERNETES})"
                 yield Finding(pod.document, (*pod.path, *path), rule)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Final
 
-from manifests.lint.faults import at, mapping
+from manifests.lint.faults import at, items, mapping
 from manifests.lint.knative import Settings
 from manifests.lint.pods import GUESTS, Pod, pods_of
 from manifests.lint.render import Document, Recipe
@@ -76,6 +77,24 @@ def is_known(target: Target, namespace: str) -> bool:
     """Whether it is known which pods a namespace has."""
     own = {document.namespace for document in target.documents if document.namespace}
     return namespace in NEIGHBOURS or namespace in own
+
+
+def mounted_file(
+    target: Target, pod: Pod, container: Mapping[str, object], path: FilePath
+) -> tuple[Document, str] | None:
+    """Return the ConfigMap and its key that a container sees at a path."""
+    mounted = {
+        mount.get("name")
+        for mount in items(container, "volumeMounts")
+        if mount.get("mountPath") == str(path.parent)
+    }
+    for volume in items(pod.spec, "volumes"):
+        name = at(volume, "configMap", "name")
+        if volume.get("name") in mounted and name is not None:
+            for document in target.named("ConfigMap", pod.document.namespace, name):
+                if path.name in mapping(document.body, "data"):
+                    return document, path.name
+    return None
 
 
 def matches(selector: Mapping[str, object], labels: Mapping[str, str]) -> bool:

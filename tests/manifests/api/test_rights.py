@@ -22,10 +22,8 @@ def _may(kubectl: Kubectl, account: str, verb: str, what: str, namespace: str = 
 @pytest.mark.parametrize(
     ("verb", "what"),
     [
+        ("get", "inferenceservices.serving.kserve.io/r1"),
         ("patch", "inferenceservices.serving.kserve.io/r1"),
-        ("watch", "inferenceservices.serving.kserve.io"),
-        ("get", "routes.serving.knative.dev"),
-        ("get", "revisions.serving.knative.dev"),
         ("list", "pods"),
         ("create", "configmaps"),
         ("update", "configmaps/r1-canary"),
@@ -42,9 +40,14 @@ def test_the_rollout_tool_may(kubectl: Kubectl, verb: str, what: str) -> None:
     ("verb", "what", "namespace"),
     [
         ("patch", "inferenceservices.serving.kserve.io/other", "r1"),
+        ("list", "inferenceservices.serving.kserve.io", "r1"),
+        ("update", "inferenceservices.serving.kserve.io/r1", "r1"),
+        ("patch", "inferenceservices.serving.kserve.io/r1/status", "r1"),
         ("delete", "inferenceservices.serving.kserve.io/r1", "r1"),
         ("patch", "services.serving.knative.dev", "r1"),
         ("update", "configmaps/r1-defaults", "r1"),
+        ("delete", "configmaps/r1-canary", "r1"),
+        ("update", "leases.coordination.k8s.io/other", "r1"),
         ("get", "secrets", "r1"),
         ("delete", "pods", "r1"),
         ("create", "pods", "r1"),

@@ -6,11 +6,11 @@ from tests.manifests.lint.planting import CONTAINER, GONE, PREDICTOR
 
 CASES = [
     pytest.param(
-        "components/canary",
+        "components/canary-rbac",
         "NetworkPolicy/r1-canary",
         {("metadata", "namespace"): GONE},
         (
-            "components/canary/networkpolicy.yaml: NetworkPolicy/r1-canary: "
+            "components/canary-rbac/networkpolicy.yaml: NetworkPolicy/r1-canary: "
             "metadata.namespace = missing: must be there: kubectl would take its own (ours)"
         ),
         id="no-namespace",
@@ -92,21 +92,21 @@ CASES = [
         id="no-such-runtime-class",
     ),
     pytest.param(
-        "components/canary",
+        "components/canary-rbac",
         "RoleBinding/r1-canary",
         {("roleRef", "name"): "canary"},
         (
-            "components/canary/rolebinding.yaml: RoleBinding/r1-canary: roleRef.name = "
+            "components/canary-rbac/rolebinding.yaml: RoleBinding/r1-canary: roleRef.name = "
             '"canary": must be the name of a Role of this target (Kubernetes)'
         ),
         id="no-such-role",
     ),
     pytest.param(
-        "components/canary",
+        "components/canary-rbac",
         "RoleBinding/r1-canary",
         {("subjects", 0, "name"): "canary"},
         (
-            "components/canary/rolebinding.yaml: RoleBinding/r1-canary: subjects[0].name = "
+            "components/canary-rbac/rolebinding.yaml: RoleBinding/r1-canary: subjects[0].name = "
             '"canary": must be the name of a ServiceAccount of this target (Kubernetes)'
         ),
         id="no-such-subject",

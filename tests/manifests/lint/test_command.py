@@ -76,7 +76,7 @@ def test_an_unreadable_file_is_one_line_for_all_that_is_made_of_it(
     (tree / file).write_text(text)
 
     with pytest.raises(SystemExit):
-        main(["base", "components/canary", f"--root={tree}"])
+        main(["base", "components/canary-rbac", f"--root={tree}"])
 
     assert capsys.readouterr().out.splitlines()[:-1] == [line]
 
@@ -87,13 +87,14 @@ def test_a_target_made_of_an_unreadable_file_elsewhere_does_not_render(
     (tree / "base/inferenceservice.yaml").write_text("spec: [\n")
 
     with pytest.raises(SystemExit):
-        main(["components/canary", f"--root={tree}"])
+        main(["components/canary-rbac", f"--root={tree}"])
 
     [line, _] = capsys.readouterr().out.splitlines()
-    place = "components/canary/kustomization.yaml:1: file: target = components/canary"
+    place = "components/canary-rbac/kustomization.yaml:1: file: target = components/canary-rbac"
     assert line.startswith(f"{place}: must render: ")
 
 
+@pytest.mark.nightly
 def test_a_patch_for_nothing_is_among_the_faults(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_patch_for_nothing_is_among_the_faults(
     assert ": must match an object (kustomize)" in capsys.readouterr().out
 
 
+@pytest.mark.nightly
 def test_without_crds_it_says_what_was_not_checked_and_how_to_get_them(tree: Path) -> None:
     done = lint(tree.parent, "base")
 

@@ -46,8 +46,8 @@ def faults(tree: Path, target: Target, crd_dir: Path | None) -> list[Fault]:
             id="in-a-merge-patch",
         ),
         pytest.param(
-            "components/canary",
-            "components/canary/rolebinding.yaml",
+            "components/canary-rbac",
+            "components/canary-rbac/rolebinding.yaml",
             "  - kind: ServiceAccount\n    name: r1-canary",
             "  - kind: ServiceAccount\n    name: r1-canaries",
             'subjects[0].name = "r1-canaries"',

@@ -19,8 +19,8 @@ VARIANTS = {
     "standard-hpa": ["standard-mode", "standard-mode/hpa"],
 }
 SERVED = (*OVERLAYS, *VARIANTS)
-LOADTEST = "loadtest"
-TARGETS = (*SERVED, LOADTEST)
+JOBS = {"loadtest": "loadtest/service", "canary": "canary"}
+TARGETS = (*SERVED, *JOBS)
 # Groups of the API server's own; what else there is no scanner knows.
 BUILT_IN = frozenset(
     {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
@@ -30,7 +30,7 @@ BUILT_IN = frozenset(
 def documents_of(target: str, workdir: Path) -> list[Document]:
     if target in VARIANTS:
         return build(workdir, VARIANTS[target])
-    return render(["loadtest/service" if target == LOADTEST else f"overlays/{target}"])
+    return render([JOBS.get(target, f"overlays/{target}")])
 
 
 def scannable(documents: list[Document]) -> list[dict[str, Any]]:

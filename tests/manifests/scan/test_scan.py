@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.manifests.scan.checkov import Finding, Scan, find_checkov, scan
-from tests.manifests.scan.targets import LOADTEST, SERVED, TARGETS, documents_of, scannable
+from tests.manifests.scan.targets import JOBS, SERVED, TARGETS, documents_of, scannable
 
 pytestmark = pytest.mark.scan
 
@@ -97,7 +97,7 @@ def test_the_pods_are_looked_at(scanned: Scan, target: str) -> None:
     assert (target, "Deployment") in scanned.scanned
 
 
-@pytest.mark.parametrize("target", ["model-cache", LOADTEST])
+@pytest.mark.parametrize("target", ["model-cache", *JOBS])
 def test_a_job_is_looked_at(scanned: Scan, target: str) -> None:
     assert (target, "Job") in scanned.scanned
     assert scanned.num_parsing_errors == 0

@@ -1,0 +1,1 @@
+"""What is told of a rollout: audit, report, notification, metrics, trace, the live view."""

@@ -1,0 +1,156 @@
+import pytest
+
+from canary.judgement.verdict import Verdict
+from canary.plan import Step
+from canary.rollout.actions import Wait
+from canary.rollout.state import Command, HoldKind, Live, Phase
+from tests.canary.rollout.bench import PLAN, Bench
+from tests.canary.rollout.model import R1, R2, R3
+
+
+def stepping(**changes: object) -> Bench:
+    """Return a bench whose first 5 % are seen in status."""
+    bench = Bench(**changes)
+    bench.go(15)
+    return bench
+
+
+def ended(verdict: Verdict) -> Bench:
+    bench = Bench(verdict=verdict)
+    bench.go(3000)
+    return bench
+
+
+def test_a_pause_before_the_start_patch_keeps_it_back():
+    bench = Bench()
+    bench.go(60, command=Command.PAUSE)
+    assert bench.patches == []
+    bench.go(20, command=Command.RESUME)
+    assert bench.patches[0].live == Live("target", 0)
+
+
+def test_a_paused_stage_is_not_left():
+    bench = stepping()
+    bench.go(300, command=Command.PAUSE)
+    assert bench.model.users() == {R1: 95, R2: 5}
+    assert bench.rollout.hold.kind is HoldKind.PAUSED
+
+
+def test_a_paused_gate_is_not_run():
+    bench = Bench()
+    bench.act(bench.look())
+    bench.model.tick()
+    bench.look()
+    bench.go(100, command=Command.PAUSE)
+    assert bench.rollout.phase is Phase.GATING
+
+
+def test_evidence_against_the_canary_rolls_back_while_paused():
+    bench = stepping()
+    bench.go(40, command=Command.PAUSE)
+    bench.verdict = Verdict.ROLL_BACK
+    bench.go(100)
+    assert bench.rollout.phase is Phase.ROLLED_BACK
+
+
+def test_the_kill_switch_works_while_paused():
+    bench = stepping()
+    bench.go(40, command=Command.PAUSE)
+    bench.model.crashed.add(R2)
+    bench.go(100)
+    assert bench.rollout.phase is Phase.ROLLED_BACK
+
+
+def test_silence_while_paused_is_borne():
+    bench = stepping(gap="stale")
+    bench.go(20, command=Command.PAUSE)
+    bench.now += 50_000.0
+    bench.go(20)
+    assert bench.rollout.hold.kind is HoldKind.PAUSED
+
+
+def test_a_pause_counts_for_no_limit_once_it_is_over():
+    bench = stepping()
+    bench.go(20, command=Command.PAUSE)
+    bench.now += 20_000.0
+    bench.go(600, command=Command.RESUME)
+    assert bench.rollout.phase is Phase.PROMOTED
+
+
+@pytest.mark.parametrize("seconds", [5, 15, 150], ids=["gate", "step", "later step"])
+def test_promote_gives_the_ready_canary_100_now(seconds):
+    bench = Bench(verdict=Verdict.INCONCLUSIVE)
+    bench.go(seconds)
+    bench.go(20, command=Command.PROMOTE)
+    assert bench.rollout.phase is Phase.PROMOTED
+    assert bench.model.users() == {R2: 100}
+
+
+def test_promote_is_refused_while_the_canary_is_not_ready():
+    bench = Bench()
+    bench.model.broken.add("target")
+    bench.go(20)
+    bench.look(Command.PROMOTE)
+    assert "not the newest Ready revision" in bench.told("CommandRefused")
+    assert bench.rollout.phase is Phase.STARTING
+
+
+def test_promote_is_refused_before_the_start():
+    bench = Bench()
+    bench.look(Command.PROMOTE)
+    assert "does not have the rollout's template" in bench.told("CommandRefused")
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 15, 150], ids=["start", "gate", "step", "later step"])
+def test_abort_rolls_back_from_anywhere(seconds):
+    bench = Bench()
+    bench.go(seconds)
+    bench.go(200, command=Command.ABORT)
+    assert bench.rollout.phase is Phase.ROLLED_BACK
+    assert bench.rollout.reason == "a person aborted it"
+    assert bench.model.users() == {R3: 100}
+
+
+def test_abort_takes_the_first_patch_at_once():
+    bench = stepping()
+    assert bench.look(Command.ABORT).action.live == Live("target", 0)
+
+
+@pytest.mark.parametrize("command", Command)
+@pytest.mark.parametrize("verdict", [Verdict.PROMOTE, Verdict.ROLL_BACK])
+def test_commands_after_the_end_are_refused(command, verdict):
+    bench = ended(verdict)
+    before = bench.rollout
+    following = bench.look(command)
+    assert following.rollout == before
+    assert [note.reason for note in following.notes] == ["CommandRefused"]
+
+
+@pytest.mark.parametrize("command", [Command.PAUSE, Command.PROMOTE, Command.ABORT])
+def test_a_rollback_is_not_stopped_by_a_command(command):
+    bench = stepping()
+    bench.look(Command.ABORT)
+    following = bench.look(command)
+    assert following.rollout.phase is Phase.ROLLING_BACK
+    assert following.notes[0].reason == "CommandRefused"
+
+
+def test_resume_is_refused_where_nothing_is_held():
+    bench = stepping()
+    assert bench.look(Command.RESUME).notes[0].text == "resume is refused: it is not held"
+
+
+def test_pause_is_refused_where_it_is_held_already():
+    bench = stepping()
+    bench.look(Command.PAUSE)
+    assert "it is held already" in bench.look(Command.PAUSE).notes[0].text
+
+
+def test_a_proven_bake_with_approval_is_promoted_by_resume():
+    bake = Step(percent=95, min_duration=60.0, min_requests=10, approval=True)
+    bench = stepping(plan=PLAN.model_copy(update={"bake": bake}))
+    bench.go(1000)
+    assert bench.rollout.hold.kind is HoldKind.APPROVAL
+    assert isinstance(bench.last.action, Wait)
+    bench.go(20, command=Command.RESUME)
+    assert bench.rollout.phase is Phase.PROMOTED
