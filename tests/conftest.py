@@ -1,5 +1,6 @@
 """Options of the whole suite, and the two servers that most of it shares."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--crd-dir",
         help="Folder with the CRDs of KServe, Knative, Istio, prometheus-operator and KEDA.",
     )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start, though a shell has begun them in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

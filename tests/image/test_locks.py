@@ -36,7 +36,10 @@ def test_the_two_locks_differ_by_torch_and_cuda_alone() -> None:
     assert {name: v for name, v in gpu.items() if not name.startswith(CUDA)} == cpu
 
 
-@pytest.mark.parametrize(("lock", "extra"), [("gpu", None), ("cpu", None), ("tools", "loadtest")])
+@pytest.mark.parametrize(
+    ("lock", "extra"),
+    [("gpu", None), ("cpu", None), ("tools", "canary"), ("tools", "loadtest")],
+)
 def test_a_lock_follows_setup_cfg(lock: str, extra: str | None) -> None:
     locked = pins(lock)
 
@@ -60,11 +63,12 @@ def test_each_exclusion_is_something_the_predictor_would_drag_in() -> None:
 
 
 def needed_by_tools(*, without: set[str]) -> set[str]:
-    names = [canonicalize_name(line.name) for line in declared(extra="loadtest")]
+    lines = [*declared(extra="canary"), *declared(extra="loadtest")]
+    names = {canonicalize_name(line.name) for line in lines}
     return {*names, *(other for name in names for other in needed(name, without=without))}
 
 
-def test_the_lock_of_the_tools_is_what_their_extra_needs_less_what_is_excluded() -> None:
+def test_the_lock_of_the_tools_is_what_their_extras_need_less_what_is_excluded() -> None:
     left_out = excluded("excluded-tools")
 
     assert set(pins("tools")) == needed_by_tools(without=left_out)
