@@ -8,7 +8,8 @@ from typing import Final
 
 from prometheus_client.utils import floatToGoString
 
-from canary.plan import MetricPolicy, RolloutPlan
+from canary.plan import RolloutPlan
+from canary.policies import MetricPolicy
 from canary.shares import Direction, Share
 
 GENERATING_ROUTES: Final = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from canary.judgement import eprocess
 from canary.judgement.eprocess import Array, Ints, Tables
-from canary.plan import MetricPolicy
+from canary.policies import MetricPolicy
 from canary.shares import Direction, Share
 
 # A share of a metric with several is let pass without its margin where it is proven to be below

@@ -13,7 +13,8 @@ from canary.judgement import criteria, eprocess
 from canary.judgement.criteria import LOAD_RATIO, Claim, Criteria, Load
 from canary.judgement.eprocess import Tables
 from canary.judgement.load import Loads
-from canary.plan import MetricPolicy, RolloutPlan
+from canary.plan import RolloutPlan
+from canary.policies import MetricPolicy
 from canary.samples import Count, Gap, Interval, Sample
 from canary.shares import Share
 

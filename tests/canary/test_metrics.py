@@ -5,7 +5,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from canary.metrics import ended_requests, le_label, shares_of
-from canary.plan import CustomMetric, MetricPolicy, Metrics, RolloutPlan
+from canary.plan import RolloutPlan
+from canary.policies import CustomMetric, MetricPolicy, Metrics
 from canary.prometheus.selector import Selector
 from canary.shares import Direction, Share
 from predictor.metrics import GENERATING_ROUTES

@@ -1,7 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from canary.plan import MetricPolicy, RolloutPlan, parse_duration
+from canary.plan import RolloutPlan
+from canary.policies import MetricPolicy
+from canary.settings import parse_duration
 
 LEAST = {"service": "r1", "namespace": "models", "manifest": "predictor.yaml"}
 

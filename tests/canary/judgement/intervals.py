@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from canary.judgement.evidence import Evidence, absorb
-from canary.plan import MetricPolicy, Metrics, RolloutPlan
+from canary.plan import RolloutPlan
+from canary.policies import MetricPolicy, Metrics
 from canary.samples import Arm, Count, Gap, Interval
 from canary.shares import Share
 

@@ -1,7 +1,7 @@
 import pytest
 
 from canary.judgement.beforehand import caps_exceeded, required, silent
-from canary.plan import MetricPolicy
+from canary.policies import MetricPolicy
 from canary.samples import Count
 from tests.canary.judgement.intervals import ERRORS, SHARES, SLOW, SLOWER, plan_of
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from canary.judgement.criteria import Claim
 from canary.judgement.evidence import Evidence, absorb
-from canary.plan import MetricPolicy
+from canary.policies import MetricPolicy
 from canary.samples import Arm, Count, Gap, Interval
 from canary.shares import Share
 from tests.canary.judgement.intervals import ERRORS, SHARES, SLOW, after, arm, plan_of

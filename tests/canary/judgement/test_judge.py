@@ -4,7 +4,8 @@ import pytest
 from canary.judgement.judge import flood, is_suspect, judge, weights
 from canary.judgement.needed import requests_needed
 from canary.judgement.verdict import Verdict
-from canary.plan import MetricPolicy, RolloutPlan
+from canary.plan import RolloutPlan
+from canary.policies import MetricPolicy
 from canary.samples import Arm, Count, Gap, Interval
 from canary.shares import Direction, Share
 from tests.canary.judgement.intervals import ERRORS, INTERVAL_S, SHARES, after, arm, plan_of

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from canary.judgement.criteria import criteria_of
 from canary.judgement.judge import weights
-from canary.plan import Judgement, MetricPolicy, RolloutPlan
+from canary.plan import Judgement, RolloutPlan
+from canary.policies import MetricPolicy
 from canary.shares import Share
 from tests.canary.power import rivals
 from tests.canary.power.loads import INTERVAL_S

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from canary.judgement.evidence import policies
-from canary.plan import MetricPolicy, RolloutPlan
+from canary.plan import RolloutPlan
+from canary.policies import MetricPolicy
 from tests.canary.power.traffic import (
     ARM_BURSTS,
     ERROR_SHARE,

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from canary.judgement.criteria import Load
 from canary.judgement.eprocess import Array, Tables
-from canary.plan import Metrics
+from canary.policies import Metrics
 from tests.canary.power.loads import INTERVAL_S, Gauges
 
 RATE_PER_S: Final = 20.0

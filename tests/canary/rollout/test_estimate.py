@@ -1,7 +1,8 @@
 import pytest
 
 from canary.errors import InputError
-from canary.plan import MetricPolicy, Metrics, RolloutPlan, Step
+from canary.plan import RolloutPlan, Step
+from canary.policies import MetricPolicy, Metrics
 from canary.rollout.estimate import estimate, requests_to_prove
 from canary.samples import Count
 
