@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from canary.commands.control import abort, pause, promote, resume
+from canary.commands.control import HELP, control
 from canary.commands.driving import Stopped
 from canary.commands.history import history
 from canary.commands.lint import lint
@@ -54,11 +54,12 @@ def _say(message: str, status: ExitStatus) -> ExitStatus:
     return status
 
 
-for _command in (plan, run, status, pause, resume, promote, abort, history, lint):
+for _command in (plan, run, status):
     app.command()(_command)
-app.command()(watchdog)
-app.command()(report)
-app.command()(schema)
+for _name, _help in HELP.items():
+    app.command(_name, help=_help)(control)
+for _rest in (history, lint, watchdog, report, schema):
+    app.command()(_rest)
 
 if __name__ == "__main__":
     cli()

@@ -23,10 +23,11 @@ FINISH_REASONS: Final = ("eos_token", "stop_token", "stop_string", "length")
 
 REQUESTS: Final = "r1_requests_total"
 TRUNCATED: Final = "r1_truncated_streams_total"
-# Time to first token, mean time per output token, and inter-token latency.
+# Time to first token, mean time per output token, inter-token latency, and the longest of each.
 TTFT: Final = "gen_ai_server_time_to_first_token_seconds"
 TPOT: Final = "gen_ai_server_time_per_output_token_seconds"
 ITL: Final = "r1_inter_token_seconds"
+LONGEST_GAP: Final = "r1_longest_gap_seconds"
 COMPLETION_TOKENS: Final = "r1_completion_tokens"
 FINISH: Final = "r1_finish_reasons_total"
 IN_FLIGHT: Final = "r1_requests_in_flight"
@@ -45,6 +46,7 @@ def shares_of(plan: RolloutPlan) -> tuple[Share, ...]:
         *_requests_shares(plan),
         *_above(metrics.ttft, "ttft", TTFT, "ttft>{edge:g}s"),
         *_above(metrics.inter_token, "inter_token", ITL, "inter_token>{edge:g}s"),
+        *_above(metrics.longest_gap, "longest_gap", LONGEST_GAP, "longest_gap>{edge:g}s"),
         # More seconds a token than the edge are fewer tokens a second than its inverse.
         *_above(
             metrics.tokens_per_second,

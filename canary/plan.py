@@ -1,5 +1,6 @@
 """The rollout file's settings; each is declared once, for the file, its schema and the state."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -93,13 +94,34 @@ class Limits(Settings):
     promote: SomeTime = 300.0
     """Until status shows the canary rolled out."""
     inconclusive: SomeTime = 1800.0
-    """Inconclusive or without data for so long: held, then `then`."""
+    """No interval that counts, for want of data, traffic or readiness, or for evidence against the
+    canary short of a verdict, for so long: `then`. After half of it the rollout is held, which is
+    told and ends by itself once an interval counts."""
+    unproven: SomeTime = 14_400.0
+    """Intervals that count, and nothing missing but the proof, for so long: `then`, after half of
+    it a hold likewise."""
     then: Literal["roll_back", "hold"] = "roll_back"
-    """What follows when it was inconclusive for too long."""
+    """What follows the hold."""
     unwatched: SomeTime = 900.0
     """Split traffic that nobody has watched for so long is rolled back by the watchdog."""
     total: SomeTime = 86_400.0
-    """Of the whole rollout."""
+    """Of the whole rollout; of each where `restore` makes them two."""
+
+
+class Restore(Settings):
+    """After the promotion, a second rollout: the manifest's own minReplicas, judged like any
+    other."""
+
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=50)] = (Step(percent=50),)
+    """Its steps before the bake, each with more users than the one before; a small first step
+    may let the canary go to zero."""
+    bake: Step = Step(percent=95, min_duration=900.0, min_requests=1000)
+    """Its last step below 100."""
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> Self:
+        _check_rising((*self.steps, self.bake))
+        return self
 
 
 class RolloutPlan(Settings):
@@ -122,6 +144,9 @@ class RolloutPlan(Settings):
     leaves it."""
     min_replicas: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
     """Put into the target template in the one patch that starts the rollout."""
+    restore: Restore | None = None
+    """After the promotion a second rollout puts the manifest's own minReplicas back, judged like
+    any other; null leaves min_replicas in place."""
     metrics: Metrics = Metrics()
     """What is judged."""
     judgement: Judgement = Judgement()
@@ -139,22 +164,33 @@ class RolloutPlan(Settings):
 
     @model_validator(mode="after")
     def _check_steps(self) -> Self:
-        percents = [step.percent for step in self.stages]
-        for earlier, later in pairwise(percents):
-            if later <= earlier:
-                raise ValueError(f"steps and bake must rise, but {later} % comes after {earlier} %")
+        _check_rising(self.stages)
+        return self
+
+    @model_validator(mode="after")
+    def _check_restore(self) -> Self:
+        if self.restore is not None and self.min_replicas is None:
+            raise ValueError(
+                "restore is given without min_replicas, must be left out then: there is nothing "
+                "to put back"
+            )
         return self
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:
-        least = sum(step.min_duration for step in self.stages)
         limits, interval = self.limits, self.judgement.interval
-        if limits.total <= least:
-            raise ValueError(
-                f"limits.total is {write_duration(limits.total)}, must be more than the "
-                f"{write_duration(least)} that the steps and the bake take at least"
-            )
-        for name in ("unwatched", "inconclusive"):
+        rollouts = {
+            "the steps and the bake": self,
+            "restore.steps and restore.bake": self.restoring,
+        }
+        for name, rollout in rollouts.items():
+            least = sum(step.min_duration for step in rollout.stages) if rollout else 0.0
+            if limits.total <= least:
+                raise ValueError(
+                    f"limits.total is {write_duration(limits.total)}, must be more than the "
+                    f"{write_duration(least)} that {name} take at least"
+                )
+        for name in ("unwatched", "inconclusive", "unproven"):
             # Else one slow look is taken for the end of all of them.
             if getattr(limits, name) < 2 * interval:
                 raise ValueError(
@@ -167,3 +203,18 @@ class RolloutPlan(Settings):
     def stages(self) -> tuple[Step, ...]:
         """Return the steps and the bake, in turn."""
         return (*self.steps, self.bake)
+
+    @property
+    def restoring(self) -> "RolloutPlan | None":
+        """Return the plan of the rollout that follows the promotion; None where none does."""
+        if self.restore is None:
+            return None
+        steps, bake = self.restore.steps, self.restore.bake
+        changes = {"steps": steps, "bake": bake, "min_replicas": None, "restore": None}
+        return self.model_copy(update=changes)
+
+
+def _check_rising(stages: Sequence[Step]) -> None:
+    for earlier, later in pairwise(stage.percent for stage in stages):
+        if later <= earlier:
+            raise ValueError(f"steps and bake must rise, but {later} % comes after {earlier} %")

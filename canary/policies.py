@@ -66,7 +66,9 @@ class CustomMetric(MetricPolicy):
         return self
 
 
-_HISTOGRAMS: Final = frozenset(("ttft", "inter_token", "tokens_per_second", "output_length"))
+_HISTOGRAMS: Final = frozenset(
+    ("ttft", "inter_token", "longest_gap", "tokens_per_second", "output_length")
+)
 _DEFAULTS: Final = {
     "errors": MetricPolicy(cap=0.01),
     "cancelled": MetricPolicy(tolerance=1.25, cap=0.05),
@@ -76,6 +78,10 @@ _DEFAULTS: Final = {
     "ttft": MetricPolicy(margin=2.5, edges=(0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)),
     "inter_token": MetricPolicy(
         tolerance=1.15, margin=2.5, edges=(0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0)
+    ),
+    # A stable revision that does not expose it yet holds no promotion; a stall still rolls back.
+    "longest_gap": MetricPolicy(
+        tolerance=1.15, margin=2.5, advisory=True, edges=(0.1, 0.3, 1.0, 2.0, 5.0)
     ),
     "tokens_per_second": MetricPolicy(
         tolerance=1.15, margin=2.5, edges=(0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
@@ -106,6 +112,9 @@ class Metrics(Settings):
     """Time to first token, in seconds."""
     inter_token: MetricPolicy | None = _DEFAULTS["inter_token"]
     """Gaps between tokens, in seconds."""
+    longest_gap: MetricPolicy | None = _DEFAULTS["longest_gap"]
+    """An answer's longest wait for its next token, in seconds: one stall among hundreds of gaps
+    is no share of them."""
     tokens_per_second: MetricPolicy | None = _DEFAULTS["tokens_per_second"]
     """Speed of answers, as seconds a token."""
     finish_reasons: MetricPolicy | None = _DEFAULTS["finish_reasons"]

@@ -109,6 +109,9 @@ class Metrics:
         self.inter_token = _seconds(
             registry, "r1_inter_token", "Between one token and the next", INTER_TOKEN_BUCKETS_S
         )
+        self.longest_gap = _seconds(
+            registry, "r1_longest_gap", "An answer's longest wait for its next token"
+        )
         self.prompt_tokens = _tokens(registry, "r1_prompt_tokens", "Tokens of a prompt")
         self.reasoning_tokens = _tokens(registry, "r1_reasoning_tokens", "Tokens of a reasoning")
         self.completion_tokens = _tokens(

@@ -247,17 +247,24 @@ class LanguageModel(Model):
         """
         reader = OutputReader(self.preparation.tokenizer, request)
         timer = SequenceTimer(self._metrics, request.arrived_at_s)
-        clock = asyncio.get_running_loop().time
-        async with aclosing(self._client.generate(request.prompt_ids, request.params)) as steps:
-            finish_reason = None
-            while finish_reason is None:
-                outputs = await self._next(steps, request)
-                delta = reader.read(outputs)
-                timer.read(outputs, clock())
-                finish_reason = delta.finish_reason
-                if finish_reason is not None:
-                    timer.end(delta)
+        try:
+            async with aclosing(self._client.generate(request.prompt_ids, request.params)) as steps:
+                delta = await self._step(steps, request, reader, timer)
+                while delta.finish_reason is None:
+                    yield delta
+                    delta = await self._step(steps, request, reader, timer)
+                timer.end(delta)
                 yield delta
+        finally:
+            timer.close(asyncio.get_running_loop().time())
+
+    async def _step(
+        self, steps: Steps, request: PreparedRequest, reader: OutputReader, timer: SequenceTimer
+    ) -> Delta:
+        outputs = await self._next(steps, request)
+        delta = reader.read(outputs)
+        timer.read(outputs, asyncio.get_running_loop().time())
+        return delta
 
     async def _next(self, steps: Steps, request: PreparedRequest) -> list[TokenOutput]:
         try:

@@ -23,13 +23,15 @@ class _Rival:
 class ClusterClock:
     """The first Date's time, and from then on the local monotonic clock's.
 
-    Right to about 2 s, however wrong this machine's clock. One API server of several whose clock is
-    wrong moves nothing: another time is taken once answers have told it alone for 60 s, as they do
-    after a machine has slept.
+    Right to about 2 s, however wrong this machine's clock. Where no second answer has confirmed
+    the first, two that agree outvote it. One API server of several whose clock is wrong moves
+    nothing from then on: another time is taken once answers have told it alone for 60 s, as they do
+    after a machine has slept. Which of two servers is right nobody can tell from here.
     """
 
     def __init__(self) -> None:
         self._offset_s: float | None = None
+        self._is_confirmed = False
         self._rival: _Rival | None = None
 
     def observe(self, date: str, monotonic: float) -> None:
@@ -42,7 +44,7 @@ class ClusterClock:
         if self._offset_s is None:
             self._offset_s = offset_s
         elif abs(offset_s - self._offset_s) <= _SLACK_S:
-            self._rival = None
+            self._is_confirmed, self._rival = True, None
         else:
             self._hear(offset_s, monotonic)
 
@@ -52,8 +54,10 @@ class ClusterClock:
             self._rival = _Rival(offset_s, monotonic, 1)
             return
         self._rival = rival = replace(rival, num_told=rival.num_told + 1)
-        if rival.num_told >= _NUM_AGREED and monotonic - rival.since >= _AGREED_S:
-            self._offset_s, self._rival = offset_s, None
+        is_lasting = rival.num_told >= _NUM_AGREED and monotonic - rival.since >= _AGREED_S
+        # Two have told it by now.
+        if is_lasting or not self._is_confirmed:
+            self._offset_s, self._is_confirmed, self._rival = offset_s, True, None
 
     def at(self, monotonic: float) -> float | None:
         """Return Unix seconds at a local monotonic time; None before the first Date."""

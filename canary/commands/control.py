@@ -1,6 +1,8 @@
 """``pause``, ``resume``, ``promote``, ``abort``: a person's word, by the ConfigMap."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import typer
 
@@ -22,61 +24,38 @@ from canary.controller import Controller
 from canary.errors import Conflict, ExitStatus, Held, InputError
 from canary.gate import Gateway
 from canary.record import outbox
+from canary.rollout import moves
 from canary.rollout.advance import OVER, advance
+from canary.rollout.route import live_of
 from canary.rollout.state import Command, Rollout
 from canary.rollout.stored import load
 
+HELP: Final[Mapping[Command, str]] = {
+    Command.PAUSE: "Hold a rollout where it is; the kill switch and what rolls back go on working.",
+    Command.RESUME: "End a hold: go on, approve a step, or take note of what another has edited.",
+    Command.PROMOTE: (
+        "Give all users to the canary now, whatever the judge says, where it is Ready."
+    ),
+    Command.ABORT: "Give all users back to the stable revision now.",
+}
 # An operator looks every few seconds, but for the gate and a cluster that is slow.
 _TAKEN_S = 120.0
 _POLL_S = 1.0
+# For longer no API server works on a request (kube-apiserver's --request-timeout).
+_LANDED_S = 60.0
 
 
-def pause(
+def control(
     invocation: typer.Context,
     service: ServiceName,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     output: OutputOption = Output.TEXT,
 ) -> int:
-    """Hold a rollout where it is; the kill switch and what rolls back go on working."""
+    """Give a rollout the command by whose name this was called."""
+    assert invocation.info_name is not None, "typer gives it"
     opened = open_service(service, kubeconfig, context, surroundings_of(invocation))
-    return _give(Command.PAUSE, opened, output)
-
-
-def resume(
-    invocation: typer.Context,
-    service: ServiceName,
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-    output: OutputOption = Output.TEXT,
-) -> int:
-    """End a hold: go on, approve a step, or take note of what another has edited."""
-    opened = open_service(service, kubeconfig, context, surroundings_of(invocation))
-    return _give(Command.RESUME, opened, output)
-
-
-def promote(
-    invocation: typer.Context,
-    service: ServiceName,
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-    output: OutputOption = Output.TEXT,
-) -> int:
-    """Give all users to the canary now, whatever the judge says, where it is Ready."""
-    opened = open_service(service, kubeconfig, context, surroundings_of(invocation))
-    return _give(Command.PROMOTE, opened, output)
-
-
-def abort(
-    invocation: typer.Context,
-    service: ServiceName,
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-    output: OutputOption = Output.TEXT,
-) -> int:
-    """Give all users back to the stable revision now."""
-    opened = open_service(service, kubeconfig, context, surroundings_of(invocation))
-    return _give(Command.ABORT, opened, output)
+    return _give(Command(invocation.info_name), opened, output)
 
 
 def _give(command: Command, opened: Opened, output: Output) -> ExitStatus:
@@ -95,6 +74,8 @@ def _give(command: Command, opened: Opened, output: Output) -> ExitStatus:
             say("nobody runs this rollout: `r1-canary run FILE` goes on with it")
     except Held:
         rollout = load(_await_taken(command, opened).rollout)
+    if command is Command.PAUSE and rollout.hold is not None:
+        _await_landing(rollout, opened)
     stored = opened.store.read() or Stored()
     box = outbox.load(stored.outbox)
     show(rollout, box.kept, opened.cluster.now(), output)
@@ -144,3 +125,25 @@ def _await_taken(command: Command, opened: Opened) -> Stored:
     raise Held(
         f"the operator has not taken the command within {_TAKEN_S:g} s; {command} stays asked for"
     )
+
+
+def _await_landing(rollout: Rollout, opened: Opened) -> None:
+    """Return once no patch that was sent before the hold moves a user any more.
+
+    It lands at the resourceVersion that the service has now, or not at all.
+    """
+    if not moves.is_under_way(rollout):
+        return
+    name, surroundings = opened.service.name, opened.surroundings
+    deadline = surroundings.monotonic() + _LANDED_S
+    first = service = opened.cluster.read_service(opened.service.namespace, name)
+    while surroundings.monotonic() < deadline:
+        if live_of(service) != rollout.known:
+            say(f"a patch that was under way has landed: {service.percent} %")
+            return
+        if service.resource_version != first.resource_version:
+            say("a patch that was under way can land no more")
+            return
+        surroundings.sleep(_POLL_S)
+        service = opened.cluster.read_service(opened.service.namespace, name)
+    say(f"a patch that was under way has not landed within {_LANDED_S:g} s")

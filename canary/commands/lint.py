@@ -13,6 +13,7 @@ from canary.commands.printing import console, print_json
 from canary.commands.surroundings import surroundings_of
 from canary.errors import ExitStatus
 from canary.plan import RolloutPlan
+from canary.rollout.parts import parts_of
 from canary.rollout.trap import Trap
 from canary.rollout.traps import traps
 from canary.rollout_file import read_manifest, read_rollout_file
@@ -31,7 +32,7 @@ def lint(
     Exit status: 0 none was found, 2 some were, or a file is wrong.
     """
     plan = read_rollout_file(file)
-    read_manifest(file.parent / plan.manifest, plan.service, plan.namespace)
+    parts_of(plan, read_manifest(file.parent / plan.manifest, plan.service, plan.namespace))
     found = _of_gate(plan)
     if not offline:
         surroundings = surroundings_of(invocation)

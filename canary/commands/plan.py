@@ -1,7 +1,7 @@
 """``r1-canary plan``: what a rollout would do, and whether it may begin."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import typer
@@ -9,24 +9,37 @@ from rich.table import Table
 
 from canary.commands.opening import find, open_cluster
 from canary.commands.options import Context, Kubeconfig, Output, OutputOption, RolloutFile
-from canary.commands.preflight import preflight
+from canary.commands.preflight import Preflight, parts_left, preflight
 from canary.commands.printing import console, print_json
 from canary.commands.surroundings import surroundings_of
 from canary.errors import ExitStatus
 from canary.record.quantity import duration
-from canary.rollout.begin import demands, merge
+from canary.rollout.begin import demands, min_replicas_of
 from canary.rollout.estimate import StageEstimate, estimate
+from canary.rollout.parts import Part, parts_of
 from canary.rollout_file import read_manifest, read_rollout_file
 
 
 @dataclass(frozen=True, slots=True)
+class _Restore:
+    """The rollout that follows the promotion."""
+
+    min_replicas: object
+    stages: Sequence[StageEstimate]
+    demands: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Preview:
+    """``stages`` is empty where the rate is not known, and where only ``restore`` is left to do."""
+
     rate_rps: float | None
     stages: Sequence[StageEstimate]
     demands: Sequence[str]
     refusals: Sequence[str]
     warnings: Sequence[str]
     unreachable: str | None
+    restore: _Restore | None
 
 
 def plan(
@@ -46,21 +59,15 @@ def plan(
     """
     settings = read_rollout_file(file)
     manifest = read_manifest(file.parent / settings.manifest, settings.service, settings.namespace)
-    predictor = merge(settings, manifest)
+    parts = parts_of(settings, manifest)
     if rate is not None:
         estimate(settings, rate)
     surroundings = surroundings_of(invocation)
     cluster = open_cluster(kubeconfig, context, surroundings)
     opened = find(cluster, settings.namespace, settings.service, surroundings)
-    found = preflight(opened, settings, predictor, rate_rps=rate)
-    preview = _Preview(
-        rate_rps=found.rate_rps,
-        stages=estimate(settings, found.rate_rps, found.counts) if found.rate_rps else (),
-        demands=demands(opened.service, predictor),
-        refusals=found.refusals,
-        warnings=found.warnings,
-        unreachable=found.unreachable or None,
-    )
+    left = parts_left(opened, parts) or parts[-1:]
+    found = preflight(opened, left[0], then=left[1:], rate_rps=rate)
+    preview = _preview(left, found)
     if output is Output.JSON:
         print_json(asdict(preview))
     else:
@@ -70,20 +77,51 @@ def plan(
     return ExitStatus.UNREACHABLE if preview.unreachable else ExitStatus.PROMOTED
 
 
+def _preview(left: Sequence[Part], found: Preflight) -> _Preview:
+    stages: Sequence[StageEstimate] = ()
+    needs: Sequence[str] = ()
+    restore, service = None, found.service
+    for part in left:
+        shown = estimate(part.plan, found.rate_rps, found.counts) if found.rate_rps else ()
+        needed = demands(service, part.template)
+        if part.is_restore:
+            restore = _Restore(min_replicas_of(part.template), shown, needed)
+        else:
+            stages, needs = shown, needed
+        service = replace(service, template=part.template, rolled_out="what was promoted")
+    return _Preview(
+        rate_rps=found.rate_rps,
+        stages=stages,
+        demands=needs,
+        refusals=found.refusals,
+        warnings=found.warnings,
+        unreachable=found.unreachable or None,
+        restore=restore,
+    )
+
+
 def _print(preview: _Preview) -> None:
     if preview.rate_rps:
         console().print(f"At {preview.rate_rps:.3g} requests/s, where nothing is wrong:")
-        console().print(_table(preview.stages))
     else:
         console().print("The rate of requests is not known: --rate tells it.")
-    for line in preview.demands:
-        console().print(f"Needs: {line}", soft_wrap=True)
+    _print_rollout(preview.stages, preview.demands)
+    if (restore := preview.restore) is not None:
+        console().print(f"A second rollout puts minReplicas {restore.min_replicas} back:")
+        _print_rollout(restore.stages, restore.demands)
     for line in preview.warnings:
         console().print(f"Mind: {line}", soft_wrap=True)
     for line in preview.refusals:
         console().print(f"May not begin: {line}", soft_wrap=True)
     if preview.unreachable:
         console().print(f"Cannot be told: {preview.unreachable}", soft_wrap=True)
+
+
+def _print_rollout(stages: Sequence[StageEstimate], needs: Sequence[str]) -> None:
+    if stages:
+        console().print(_table(stages))
+    for line in needs:
+        console().print(f"Needs: {line}", soft_wrap=True)
 
 
 def _table(stages: Sequence[StageEstimate]) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from canary.cluster.cluster import Cluster
@@ -14,7 +15,8 @@ from canary.judgement.beforehand import caps_exceeded, required, silent
 from canary.metrics import shares_of
 from canary.plan import RolloutPlan
 from canary.prometheus import PrometheusReader
-from canary.rollout.begin import begin, refusals
+from canary.rollout.begin import NOTHING, begin, refusals
+from canary.rollout.parts import Part, why_starved
 from canary.rollout.service import Pods, Service
 from canary.rollout.state import Rollout
 from canary.samples import Count
@@ -47,24 +49,38 @@ class Preflight:
     unreachable: str
 
 
+def parts_left(opened: Opened, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return the rollouts that come after the one whose template is live; all where none is."""
+    if len(parts) == 1:
+        return parts
+    for number, part in enumerate(parts, 1):
+        if _dry_run(opened.cluster, opened.service, part.template, ()).is_live:
+            return parts[number:]
+    return parts
+
+
 def preflight(
-    opened: Opened,
-    plan: RolloutPlan,
-    predictor: Mapping[str, Any],
-    *,
-    rate_rps: float | None = None,
+    opened: Opened, part: Part, *, then: Sequence[Part] = (), rate_rps: float | None = None
 ) -> Preflight:
-    """Look at everything that a rollout needs; ``rate_rps`` is asked of Prometheus where None."""
-    cluster, service = opened.cluster, opened.service
+    """Look at everything that a rollout needs; ``rate_rps`` is asked of Prometheus where None.
+
+    ``then`` are the rollouts that are to follow: what can be told of them is told now.
+    """
+    cluster, service, plan = opened.cluster, opened.service, part.plan
     metrics = _ask_prometheus(plan, service.rolled_out)
     rate_rps = metrics.rate_rps if rate_rps is None else rate_rps
     rights = _again(lambda: cluster.missing_permissions(plan.namespace, plan.service))
-    admitted = _dry_run(cluster, service, predictor, rights)
+    admitted = _dry_run(cluster, service, part.template, rights)
     service = admitted.service
     pods, why_no_pods = _pods(cluster, service, rights)
+    # A rate that nobody could be asked for is no fault of the file's.
+    is_unasked = rate_rps is None and bool(metrics.unreachable)
+    starved = () if is_unasked else (why_starved(each, rate_rps) for each in (part, *then))
     found = [
         *(f"a right is missing: {right}; see manifests/components/canary-rbac" for right in rights),
-        *refusals(plan, service, pods, predictor, rate_rps=rate_rps),
+        *refusals(plan, service, pods, part.template),
+        *([NOTHING] if admitted.is_live else []),
+        *chain.from_iterable(starved),
         *why_no_pods,
         *metrics.lacks,
         *why_unanswered(plan),
@@ -77,21 +93,19 @@ def preflight(
         admitted.target,
         admitted.stable,
         metrics.digest,
-        tuple(found),
+        tuple(dict.fromkeys(found)),
         metrics.warnings,
         metrics.counts,
         metrics.unreachable,
     )
 
 
-def begin_rollout(
-    opened: Opened, plan: RolloutPlan, predictor: Mapping[str, Any], *, id: str
-) -> Rollout:
+def begin_rollout(opened: Opened, part: Part, *, then: Sequence[Part] = (), id: str) -> Rollout:
     """Return a rollout that may begin; InputError has a line for each reason why not.
 
     Raises Unreachable where nothing else is wrong and Prometheus does not answer.
     """
-    found = preflight(opened, plan, predictor)
+    found = preflight(opened, part, then=then)
     if found.refusals:
         lines = (*found.refusals, *((found.unreachable,) if found.unreachable else ()))
         raise InputError("\n".join(lines))
@@ -100,14 +114,13 @@ def begin_rollout(
     for warning in found.warnings:
         say(warning)
     rollout = begin(
-        plan,
+        part.plan,
         found.service,
-        predictor,
+        part.template,
         found.fingerprint,
         found.pods,
         opened.cluster.now(),
         id,
-        rate_rps=found.rate_rps,
         stable_fingerprint=found.stable_fingerprint,
     )
     return replace(rollout, defaults_digest=found.defaults_digest)
@@ -165,6 +178,11 @@ class _Admitted:
     target: str = ""
     stable: str = ""
     why_refused: tuple[str, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether the target is what is live, as it is or as it would be written now."""
+        return self.target != "" and self.target in (self.service.fingerprint, self.stable)
 
 
 def _dry_run(

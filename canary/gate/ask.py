@@ -1,10 +1,11 @@
-"""One revision asked over V2 REST: an answer, or why there is none, never an exception.
+"""One revision asked over V2 REST: an answer, or why there is none.
+
+Only where a header's file cannot be sent is nothing asked, which tells of no revision: InputError.
 
 Reference: the Open Inference Protocol, and its generate extension for streams.
 """
 
 import json
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,8 @@ from typing import Any, Final
 
 import httpx
 
-from canary.errors import InputError
 from canary.gate.prompts import Prompt
-from canary.gate.target import Target
+from canary.gate.target import Target, trust
 
 CONNECT_TIMEOUT_S: Final = 10.0
 ANSWER_TIMEOUT_S: Final = 120.0
@@ -38,7 +38,7 @@ class Revision:
         self._clock = clock
         self._http = httpx.Client(
             base_url=target.url,
-            verify=_trust(target.ca_file),
+            verify=trust(target.ca_file),
             timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             trust_env=False,
         )
@@ -95,7 +95,7 @@ class Revision:
                         first_s = self._clock()
                     if "error" in json.loads(line.removeprefix("data:")):
                         return Failure("error in the stream")
-        except (httpx.HTTPError, ValueError, TypeError, OSError) as error:
+        except (httpx.HTTPError, ValueError, TypeError) as error:
             return Failure(type(error).__name__)
         return Failure("empty stream") if first_s is None else first_s - started_s
 
@@ -105,7 +105,7 @@ class Revision:
             if not response.is_success:
                 return Failure(str(response.status_code))
             parsed = json.loads(response.content)
-        except (httpx.HTTPError, ValueError, OSError) as error:
+        except (httpx.HTTPError, ValueError) as error:
             return Failure(type(error).__name__)
         return parsed if isinstance(parsed, dict) else Failure("no JSON object")
 
@@ -123,13 +123,3 @@ class Revision:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
-    if ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        reason = error.strerror or "holds no certificate"
-        raise InputError(f"--ca is {ca_file}: {reason}") from None

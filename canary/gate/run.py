@@ -31,7 +31,11 @@ _ORDERS: Final = (("canary", "stable"), ("stable", "canary"))
 
 
 class _Inconclusive(Exception):
-    """The questions cannot be asked; its text says why."""
+    """The questions cannot be asked; its text says why, and ``numbers`` how far it came."""
+
+    def __init__(self, why: str, numbers: Mapping[str, float | int]) -> None:
+        super().__init__(why)
+        self.numbers = numbers
 
 
 def make_gate(
@@ -44,7 +48,7 @@ def make_gate(
         assert plan.gate is not None, "no gate to run"
         seed = int(rollout.id, 16)
         outcome = run_gate(plan.gate, plan.judgement, canary, stable, seed=seed, on_wait=on_wait)
-        return GateResult(outcome.verdict, outcome.text)
+        return GateResult(outcome.verdict, outcome.text, outcome.numbers)
 
     return gate
 
@@ -88,10 +92,12 @@ def run_gate(
             _await_ready(arms, model, work)
             ttfts_s = _warm_up(arms, gate, seed, work)
             tally = _compare(arms, prompts, gate.max_tokens, Tally(gate, judgement), work)
-    except (InputError, _Inconclusive) as error:
+    except InputError as error:
         return GateOutcome(Verdict.INCONCLUSIVE, str(error))
+    except _Inconclusive as error:
+        return GateOutcome(Verdict.INCONCLUSIVE, str(error), error.numbers)
     warm_s = {arm: median(each[-NUM_HALF:]) for arm, each in ttfts_s.items()}
-    return tally.outcome(warm_s, sum(map(len, ttfts_s.values())))
+    return tally.outcome(warm_s, {arm: len(each) for arm, each in ttfts_s.items()})
 
 
 def _await_ready(arms: Mapping[str, Revision], model: str | None, work: Work) -> None:
@@ -104,7 +110,8 @@ def _await_ready(arms: Mapping[str, Revision], model: str | None, work: Work) ->
             return
         if time.monotonic() > deadline:
             said = ", ".join(f"{arm}: {reason}" for arm, reason in failed.items())
-            raise _Inconclusive(f"not ready at the tag hosts after {READY_S:g} s ({said})")
+            why = f"not ready at the tag hosts after {READY_S:g} s ({said})"
+            raise _Inconclusive(why, {"num_unready": len(failed), "waited_s": READY_S})
         work.do([partial(time.sleep, _POLL_S)])
 
 
@@ -119,7 +126,8 @@ def _warm_up(
     failures: Counter[str] = Counter()
     while moving := [arm for arm in arms if not is_steady(ttfts[arm])]:
         if time.monotonic() > deadline:
-            raise _Inconclusive(_why_unsteady(moving, ttfts, failures, gate.max_warmup))
+            why = _why_unsteady(moving, ttfts, failures, gate.max_warmup)
+            raise _Inconclusive(why, _numbers_of(ttfts, failures))
         question = next(questions)
         calls = [
             partial(arms[arm].time_to_first_token, question, gate.max_tokens) for arm in moving
@@ -143,6 +151,16 @@ def _why_unsteady(
     told = [f"{arm} after {len(ttfts[arm])} answers" for arm in moving]
     told += [f"{number} times {reason}" for reason, number in failures.items()]
     return f"TTFT is not steady after {limit_s:g} s ({', '.join(told)})"
+
+
+def _numbers_of(
+    ttfts: Mapping[str, Sequence[float]], failures: Mapping[str, int]
+) -> dict[str, int]:
+    return {
+        "canary_warmups": len(ttfts["canary"]),
+        "stable_warmups": len(ttfts["stable"]),
+        "failed_warmups": sum(failures.values()),
+    }
 
 
 def _compare(

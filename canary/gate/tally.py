@@ -61,8 +61,8 @@ class Tally:
     def _is_telling(self) -> bool:
         return self._num_right["stable"] >= MIN_STABLE_SHARE * self._comparison.num_pairs
 
-    def outcome(self, ttfts_s: Mapping[str, float], num_warmups: int) -> GateOutcome:
-        """Return the verdict with its numbers; the times are of warm revisions, by arm."""
+    def outcome(self, ttfts_s: Mapping[str, float], num_warmups: Mapping[str, int]) -> GateOutcome:
+        """Return the verdict with its numbers; by arm the warm TTFT and answers until then."""
         comparison, right, margin = self._comparison, self._num_right, self._gate.margin
         said = [
             f"of {comparison.num_pairs} prompts the canary was right in {right['canary']}, the "
@@ -83,10 +83,14 @@ class Tally:
             "canary_failed": self._failures["canary"].total(),
             "stable_failed": self._failures["stable"].total(),
             "e_pass": comparison.e_pass,
+            "pass_threshold": self._pass_at,
             "e_fail": comparison.e_fail,
+            "fail_threshold": self._fail_at,
+            "margin": margin,
             "canary_ttft_s": ttfts_s["canary"],
             "stable_ttft_s": ttfts_s["stable"],
-            "num_warmups": num_warmups,
+            "canary_warmups": num_warmups["canary"],
+            "stable_warmups": num_warmups["stable"],
         }
         return GateOutcome(self.verdict, "; ".join(said), numbers)
 

@@ -92,7 +92,7 @@ def is_suspect(judged: Judged) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    key: str
+    share: Share
     seen: ShareEvidence
     e_worse: float
     e_good: float
@@ -102,9 +102,10 @@ class _Reading:
     is_silent: bool = False
 
     def __str__(self) -> str:
-        seen = self.seen
+        seen, share = self.seen, self.share
+        name = "" if share.key == share.metric else f" {share.key}"
         return (
-            f"{self.key} {_percent(seen.canary_bad, seen.canary_total)} "
+            f"{share.metric}:{name} {_percent(seen.canary_bad, seen.canary_total)} "
             f"against {_percent(seen.stable_bad, seen.stable_total)}"
         )
 
@@ -115,12 +116,12 @@ def _read(share: Share, rule: Criteria, evidence: Evidence, false_promotion: flo
         text = "no events of either revision"
         if seen.is_silent:
             text += " though requests ended, so nothing to judge; this does not hold the promotion"
-        return _Reading(share.key, seen, 1.0, 0.0, text, seen.is_silent)
+        return _Reading(share, seen, 1.0, 1.0, text, seen.is_silent)
     wealth = {claim: np.array(logs) for claim, logs in seen.logs.items()}
     num_intervals = np.array(seen.num_intervals)
     log_good = float(criteria.log_proof(wealth, num_intervals, rule))
     return _Reading(
-        key=share.key,
+        share=share,
         seen=seen,
         e_worse=math.exp(float(criteria.log_worse(wealth, num_intervals, rule))),
         e_good=math.exp(log_good),
@@ -163,27 +164,23 @@ def _find(
 ) -> Finding:
     if not read:
         text = f"{metric}: no share of it is counted"
-        return Finding(metric, Verdict.INCONCLUSIVE, text, None, None, 0, 0, weight, 0.0)
+        return Finding(metric, Verdict.INCONCLUSIVE, text, None, None, 0, 0, weight, 1.0)
     e_worse = weight * math.fsum(one.e_worse for one in read) / len(read)
     worst = max(read, key=lambda one: one.e_worse)
     heard = [one for one in read if not one.is_silent] or read
-    least = min(heard, key=lambda one: (not one.missing, one.e_good))
+    # Of those that lack something the one without events, then the one proven least.
+    least = min(heard, key=lambda one: (not one.missing, bool(one.seen.logs), one.e_good))
     shown = least
     if e_worse >= worse_threshold:
         shown, verdict = worst, Verdict.ROLL_BACK
-        text = f"{metric}: {worst}, e-value {e_worse:.3g} of {worse_threshold:g}: worse"
+        text = f"{worst}, e-value {e_worse:.3g} of {worse_threshold:g}: worse"
     elif least.missing:
         verdict = Verdict.INCONCLUSIVE
-        text = (
-            f"{metric}: {least}, e-value {least.e_good:.3g} of {good_threshold:g}: {least.missing}"
-        )
+        text = f"{least}, e-value {least.e_good:.3g} of {good_threshold:g}: {least.missing}"
     else:
         verdict = Verdict.PROMOTE
         when = "" if least.e_good >= good_threshold else " at an earlier look"
-        text = (
-            f"{metric}: {least}, e-value {least.e_good:.3g} of {good_threshold:g}: "
-            f"proven good{when}"
-        )
+        text = f"{least}, e-value {least.e_good:.3g} of {good_threshold:g}: proven good{when}"
     seen = shown.seen
     return Finding(
         metric=metric,

@@ -16,6 +16,7 @@ from canary.samples import Sample
 ENDED: Final = (Phase.PROMOTED, Phase.ROLLED_BACK)
 # Notes of every interval: for the audit, not for people.
 EVERY_LOOK: Final = frozenset(("Judged",))
+OF_GATE: Final = ("GatePassed", "GateFailed", "GateInconclusive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from prometheus_client.registry import Collector
 
 from canary.errors import InputError
 from canary.judgement.verdict import Judged
-from canary.record.entry import Told, canary_percent
+from canary.record.entry import OF_GATE, Told, canary_percent
+from canary.rollout.actions import Note
 from canary.rollout.state import HoldKind, Phase, Rollout
 from canary.samples import Gap, Sample
 
@@ -33,6 +34,16 @@ class OwnMetrics:
             "e_value", "Evidence that it is worse than the tolerance, or good.", "metric", "test"
         )
         self._threshold = self._gauge("e_value_threshold", "What the evidence needs.", "test")
+        self._gate_prompts = self._gauge("gate_prompts", "Prompts that the gate has compared.")
+        self._gate_right = self._gauge(
+            "gate_right_prompts", "Prompts of the gate answered rightly.", "revision"
+        )
+        self._gate_ttft = self._gauge(
+            "gate_ttft_seconds", "Median TTFT of the warm revision at the gate.", "revision"
+        )
+        self._gate_e = self._gauge(
+            "gate_e_value", "The gate's evidence that it is worse than its margin, or good.", "test"
+        )
         self._verdicts = self._counter("verdicts", "Verdicts of looks.", "verdict")
         self._requests = self._counter("requests_judged", "Requests judged.", "revision")
         self._gaps = self._counter("gaps", "Looks that told nothing.")
@@ -60,10 +71,30 @@ class OwnMetrics:
         self._began.labels(*of).set(rollout.began)
         for one in told:
             self._decisions.labels(*of, one.note.reason).inc()
+            if one.note.reason in OF_GATE:
+                self._record_gate(of, one.note)
         if sample is not None:
             self._record_sample(of, sample)
         if judged is not None:
             self._record_judged(of, judged)
+
+    def _record_gate(self, of: tuple[str, str], note: Note) -> None:
+        shown = {
+            "num_pairs": (self._gate_prompts, ()),
+            "canary_right": (self._gate_right, ("canary",)),
+            "stable_right": (self._gate_right, ("stable",)),
+            "canary_ttft_s": (self._gate_ttft, ("canary",)),
+            "stable_ttft_s": (self._gate_ttft, ("stable",)),
+            "e_pass": (self._gate_e, ("good",)),
+            "e_fail": (self._gate_e, ("worse",)),
+        }
+        for gauge, _ in shown.values():
+            # One that asked nothing is not to show what an earlier one was answered.
+            gauge.clear()
+        for name, (gauge, labels) in shown.items():
+            value = note.numbers.get(name)
+            if isinstance(value, int | float):
+                gauge.labels(*of, *labels).set(value)
 
     def _record_sample(self, of: tuple[str, str], sample: Sample) -> None:
         if isinstance(sample, Gap):

@@ -33,6 +33,7 @@ def plots_of(entries: Sequence[Entry]) -> list[Plot]:
         error_share(entries),
         latency_share(entries, "ttft", "Time to first token"),
         latency_share(entries, "inter_token", "Gaps between tokens"),
+        latency_share(entries, "longest_gap", "Longest gap of an answer"),
         evidence(entries, "worse", "Evidence that it is worse", BAD),
         evidence(entries, "good", "Evidence that it is good", GOOD),
         load(entries),

@@ -47,6 +47,13 @@ def e_value(value: float) -> str:
     return f"{value:.2g}" if value < 100 else f"{value:.0f}"
 
 
+def number(value: float | str | None) -> str:
+    """Return one of a decision's numbers to four digits; a name stays as it is."""
+    if value is None:
+        return UNKNOWN
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
 def progress(value: float, threshold: float) -> float:
     """Return how far evidence has come on the logarithmic way from 1 to its threshold, 0 to 1."""
     if value <= 1:

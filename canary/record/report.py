@@ -14,9 +14,10 @@ from canary.errors import InputError
 from canary.judgement.verdict import Judged, Verdict
 from canary.plan import RolloutPlan
 from canary.record.audit import Audit
-from canary.record.entry import Entry, e_worse_of_all
+from canary.record.entry import OF_GATE, Entry, e_worse_of_all
 from canary.record.plots import plots_of
-from canary.record.quantity import clock, duration, e_value, moment, progress, share
+from canary.record.quantity import clock, duration, e_value, moment, number, progress, share
+from canary.rollout.actions import Note
 from canary.rollout.state import Phase
 
 # What each look says is in the plots; these are the decisions.
@@ -45,6 +46,7 @@ def render_report(audit: Audit, rollout: str | None = None) -> str:
         "duration": duration,
         "share": share,
         "e": e_value,
+        "number": number,
     }
     css = resources.files("canary.record").joinpath("report.css").read_text("utf-8")
     # The file is ours, and a style sheet has no entities.
@@ -83,6 +85,7 @@ def _context(entries: Sequence[Entry]) -> dict[str, Any]:
         "judged": judged,
         "findings": _rows(judged),
         "together": None if judged is None else e_worse_of_all(judged),
+        "gate": _gate(decisions),
         "plots": plots_of(entries),
         "decisions": decisions[-_MAX_DECISIONS:],
         "num_left_out": max(len(decisions) - _MAX_DECISIONS, 0),
@@ -109,6 +112,32 @@ def _colour(last: Entry) -> str:
     if last.phase in (Phase.ROLLING_BACK, Phase.CLEANING, Phase.ROLLED_BACK):
         return "bad"
     return "held" if last.hold else "open"
+
+
+def _gate(decisions: Sequence[tuple[Entry, Note]]) -> dict[str, Any] | None:
+    """Return what the gate said last, with its numbers by revision and its evidence."""
+    said = [note for _, note in decisions if note.reason in OF_GATE]
+    if not said:
+        return None
+    last = said[-1]
+    numbers = last.numbers
+    by_revision = {
+        revision: [
+            numbers.get(f"{revision}_{name}") for name in ("right", "failed", "ttft_s", "warmups")
+        ]
+        for revision in ("canary", "stable")
+    }
+    evidence = {
+        f"Evidence that it is {what}": (numbers.get(f"e_{test}"), numbers.get(f"{test}_threshold"))
+        for what, test in (("worse by less than the margin", "pass"), ("worse by more", "fail"))
+    }
+    return {
+        "note": last,
+        "colour": dict(zip(OF_GATE, ("good", "bad", "held"), strict=True))[last.reason],
+        "by_revision": by_revision if "num_pairs" in numbers else {},
+        "num_pairs": numbers.get("num_pairs"),
+        "evidence": evidence if "num_pairs" in numbers else {},
+    }
 
 
 def _rows(judged: Judged | None) -> list[dict[str, Any]]:
@@ -142,4 +171,5 @@ def _settings(plan: RolloutPlan) -> dict[str, str]:
         "False promotion": f"at most {share(judgement.false_promotion)}",
         "Gate": f"{plan.gate.num_prompts} prompts, {plan.gate.scorer}" if plan.gate else "none",
         "Inconclusive": f"for {duration(plan.limits.inconclusive)}, then {plan.limits.then}",
+        "Unproven": f"for {duration(plan.limits.unproven)}, then {plan.limits.then}",
     }

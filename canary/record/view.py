@@ -23,7 +23,7 @@ from canary.record.quantity import (
     progress,
     share,
 )
-from canary.rollout.state import Phase, Rollout
+from canary.rollout.state import HoldKind, Phase, Rollout
 
 _BAR: Final = 48
 _GAUGE: Final = 10
@@ -59,7 +59,10 @@ def render(
     parts: list[RenderableType] = [_headline(rollout, now)]
     if rollout.hold is not None:
         since = duration(now - rollout.hold.since)
-        text = f"{one_line(rollout.hold.reason)}\nSince {since}; ends by resume, promote or abort."
+        is_passing = rollout.hold.kind is HoldKind.INCONCLUSIVE
+        ends = "once there is evidence, or by" if is_passing else "by"
+        why = one_line(rollout.hold.reason)
+        text = f"{why}\nSince {since}; ends {ends} resume, promote or abort."
         parts.append(Panel(Text(text), title=f"held: {rollout.hold.kind}", style="yellow"))
     elif rollout.reason:
         parts.append(Text(f"! {one_line(rollout.reason)}", style="red"))

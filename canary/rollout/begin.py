@@ -1,6 +1,5 @@
 """From a plan and a live service to a rollout, or to every reason why there can be none."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +12,7 @@ from canary.rollout.state import Live, Phase, Rollout, Template
 
 TAG_ROUTING = "serving.kserve.io/enable-tag-routing"
 STOP = "serving.kserve.io/stop"
-# Knative's stable window: a revision without a request for so long goes to zero.
-_WINDOW_S = 60.0
-# Of requests to the canary; below it, gaps longer than the window are common (1 in 120).
-MIN_RATE_RPS = 0.08
+NOTHING = "the manifest's predictor is what is live already: there is nothing to roll out"
 
 
 def merge(plan: RolloutPlan, predictor: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -25,6 +21,12 @@ def merge(plan: RolloutPlan, predictor: Mapping[str, Any]) -> Mapping[str, Any]:
     if plan.min_replicas is not None:
         template["minReplicas"] = plan.min_replicas
     return template
+
+
+def min_replicas_of(template: Mapping[str, Any]) -> object:
+    """Return what KServe takes for a template's minReplicas: 1 where it is absent."""
+    found = template.get("minReplicas")
+    return 1 if found is None else found
 
 
 def begin(
@@ -36,7 +38,6 @@ def begin(
     now: float,
     id: str,
     *,
-    rate_rps: float | None = None,
     stable_fingerprint: str | None = None,
     attempt: str | None = None,
 ) -> Rollout:
@@ -47,9 +48,9 @@ def begin(
     """
     restored = stable_fingerprint or service.fingerprint
     template = merge(plan, target_predictor)
-    found = refusals(plan, service, pods, template, rate_rps=rate_rps)
+    found = refusals(plan, service, pods, template)
     if not found and dry_run_fingerprint in (service.fingerprint, restored):
-        found = [_NOTHING]
+        found = [NOTHING]
     if found:
         raise InputError("; ".join(found))
     known = Live(service.fingerprint, service.percent)
@@ -81,30 +82,18 @@ def begin(
     )
 
 
-_NOTHING = "the manifest's predictor is what is live already: there is nothing to roll out"
-
-
 def refusals(
-    plan: RolloutPlan,
-    service: Service,
-    pods: tuple[Pods, ...],
-    target: Mapping[str, Any],
-    *,
-    rate_rps: float | None = None,
+    plan: RolloutPlan, service: Service, pods: tuple[Pods, ...], target: Mapping[str, Any]
 ) -> list[str]:
-    """Return why the rollout cannot begin, one sentence each; ``target`` is a merged template.
-
-    ``rate_rps`` is what the service gets now, None where nobody knows.
-    """
+    """Return why the rollout cannot begin, one sentence each; ``target`` is a merged template."""
     found = [
         *_of_mode(service),
         *_of_traffic(service),
         *_of_readiness(service, pods),
         *_of_gate(plan, service),
-        *_of_scale(plan, target, rate_rps),
     ]
     if target == service.template:
-        found.append(_NOTHING)
+        found.append(NOTHING)
     return found
 
 
@@ -181,22 +170,4 @@ def _of_gate(plan: RolloutPlan, service: Service) -> list[str]:
     return [
         f"the gate asks by tag hosts, and the annotation {TAG_ROUTING} is not true: adding it "
         "makes a revision, so do that first and let it be rolled out"
-    ]
-
-
-def _of_scale(plan: RolloutPlan, target: Mapping[str, Any], rate_rps: float | None) -> list[str]:
-    if target.get("minReplicas", 1) != 0:
-        return []
-    remedy = "set min_replicas: 1 in the rollout file"
-    if rate_rps is None:
-        return [f"minReplicas is 0 and the rate of requests is not known: {remedy}"]
-    percent = plan.stages[0].percent
-    share_rps = rate_rps * percent / 100
-    if share_rps >= MIN_RATE_RPS:
-        return []
-    gap = math.exp(-_WINDOW_S * share_rps)
-    return [
-        f"minReplicas is 0, and {percent} % of {rate_rps:g} requests/s is {share_rps:.3g}/s, must "
-        f"be at least {MIN_RATE_RPS:g}/s: {gap:.0%} of the gaps between requests would let the "
-        f"canary go to zero; {remedy}"
     ]

@@ -6,7 +6,7 @@ from canary.judgement.verdict import Verdict
 from canary.rollout import moves, route
 from canary.rollout.actions import Note
 from canary.rollout.foreign import why_foreign
-from canary.rollout.patience import OF_PERSONS
+from canary.rollout.patience import is_stopped
 from canary.rollout.seen import Seen
 from canary.rollout.service import Service
 from canary.rollout.state import Command, Hold, HoldKind, Live, Phase, Rollout
@@ -34,13 +34,22 @@ def obey(rollout: Rollout, seen: Seen, service: Service, now: float) -> Obeyed:
 
 
 def _pause(rollout: Rollout, seen: Seen, now: float) -> Obeyed:
-    if rollout.hold is not None:
+    if rollout.hold is not None and is_stopped(rollout):
         return rollout, moves.refuse(seen, f"it is held already: {rollout.hold.reason}")
     if rollout.phase not in _OPEN:
         return rollout, moves.refuse(seen, f"{rollout.phase.value} is not left half done")
     why = "paused by `r1-canary pause`; what rolls back goes on working"
-    held, note = moves.hold(rollout, HoldKind.PAUSED, why, now)
+    held, note = moves.hold(rollout, HoldKind.PAUSED, f"{why}{_under_way(rollout)}", now)
     return held, (note,)
+
+
+def _under_way(rollout: Rollout) -> str:
+    """Return what a patch that was sent before may still bring about; no hold calls it back."""
+    pending = [live for live in (*rollout.superseded, rollout.wanted) if live != rollout.known]
+    if not pending:
+        return ""
+    percents = " or ".join(f"{live.percent} %" for live in pending)
+    return f"; a patch to {percents} was under way by then, and may still land"
 
 
 def _resume(rollout: Rollout, seen: Seen, service: Service, now: float) -> Obeyed:
@@ -59,7 +68,7 @@ def _resume(rollout: Rollout, seen: Seen, service: Service, now: float) -> Obeye
 
 
 def _release(rollout: Rollout, hold: Hold, now: float) -> Rollout:
-    held_s = now - hold.since if hold.kind in OF_PERSONS else 0.0
+    held_s = now - hold.since if is_stopped(rollout) else 0.0
     return replace(
         rollout,
         hold=None,

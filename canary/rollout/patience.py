@@ -9,14 +9,21 @@ from canary.rollout.seen import Seen
 from canary.rollout.service import Service
 from canary.rollout.state import HoldKind, Rollout
 
-# A person's own; an inconclusive one runs against limits.total.
+# Only a person ends them; an inconclusive one runs against limits.total.
 OF_PERSONS = (HoldKind.PAUSED, HoldKind.APPROVAL, HoldKind.FOREIGN)
 _WAIT = Wait(moves.POLL_S)
+# Of the patience, after which a person is told, who may still do something.
+_HELD_PART = 0.5
+
+
+def is_stopped(rollout: Rollout) -> bool:
+    """Return whether nothing may go forward before a person says so."""
+    return rollout.hold is not None and rollout.hold.kind in OF_PERSONS
 
 
 def why_overdue(rollout: Rollout, now: float) -> str | None:
     """Return why limits.total ends the rollout; the time that a person held it does not count."""
-    if rollout.hold is not None and rollout.hold.kind in OF_PERSONS:
+    if is_stopped(rollout):
         return None
     limit = rollout.plan.limits.total
     if now - rollout.began - rollout.held_s > limit:
@@ -34,19 +41,40 @@ def lose_patience(
     notes: moves.Notes = (),
     action: Action = _WAIT,
 ) -> Advance:
-    """Go on with ``action``; after limits.inconclusive hold or roll back, as limits.then says.
+    """Go on with ``action``; hold it once half the patience is lost, then do as limits.then says.
 
-    ``why`` is what is missing. A rollout that is held already goes on waiting.
+    ``why`` is what is missing. One that a person holds goes on waiting.
     """
-    limits = rollout.plan.limits
-    since = min(rollout.last_conclusive, rollout.due_since or rollout.last_conclusive)
-    if rollout.hold is not None or now - since <= limits.inconclusive:
+    if is_stopped(rollout):
         return Advance(rollout, action, notes)
-    reason = f"inconclusive for more than {limits.inconclusive:g} s: {why}"
-    if limits.then == "roll_back":
-        return roll_back(rollout, seen, service, reason, now, notes=notes)
-    held, note = moves.hold(rollout, HoldKind.INCONCLUSIVE, reason, now)
-    return Advance(held, _WAIT, (*notes, note))
+    limits = rollout.plan.limits
+    if limits.then == "roll_back" and (lost := _lost(rollout, now, part=1.0)):
+        return roll_back(rollout, seen, service, f"{lost}: {why}", now, notes=notes)
+    if rollout.hold is None and (lost := _lost(rollout, now, part=_HELD_PART)):
+        rollout, note = moves.hold(rollout, HoldKind.INCONCLUSIVE, f"{lost}: {why}", now)
+        notes = (*notes, note)
+    return Advance(rollout, action, notes)
+
+
+def regain(rollout: Rollout, now: float) -> tuple[Rollout, moves.Notes]:
+    """Return the rollout after an interval that counts, held no longer for want of one."""
+    rollout = replace(rollout, last_conclusive=now)
+    is_held = rollout.hold is not None and rollout.hold.kind is HoldKind.INCONCLUSIVE
+    if not is_held or _lost(rollout, now, part=_HELD_PART):
+        return rollout, ()
+    return replace(rollout, hold=None), (Note("HoldEnded", "intervals count again"),)
+
+
+def _lost(rollout: Rollout, now: float, *, part: float) -> str | None:
+    """Return for how long there was no verdict, where that is more than this part of the limit."""
+    limits = rollout.plan.limits
+    if now - rollout.last_conclusive > (limit := part * limits.inconclusive):
+        return f"inconclusive for more than {limit:g} s"
+    if rollout.due_since is not None and now - rollout.due_since > (
+        limit := part * limits.unproven
+    ):
+        return f"unproven for more than {limit:g} s"
+    return None
 
 
 def written_every_s(rollout: Rollout) -> float:

@@ -1,6 +1,7 @@
 """What the controller has seen before each advance."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from canary.judgement.evidence import Evidence
 from canary.judgement.verdict import Judged, Verdict
@@ -28,6 +29,8 @@ class GateResult:
 
     verdict: Verdict
     reason: str
+    # Each finite, or None where it is not known.
+    numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

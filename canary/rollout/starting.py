@@ -4,7 +4,7 @@ from canary.judgement.verdict import Verdict
 from canary.rollout import moves, route
 from canary.rollout.actions import Advance, Note, RunGate, Wait
 from canary.rollout.kill_switch import why_kill
-from canary.rollout.patience import lose_patience, why_overdue
+from canary.rollout.patience import is_stopped, lose_patience, why_overdue
 from canary.rollout.rolling_back import roll_back
 from canary.rollout.seen import Seen
 from canary.rollout.service import Service
@@ -15,7 +15,7 @@ def start(rollout: Rollout, seen: Seen, service: Service, now: float) -> Advance
     """Send the target template with percent 0, then wait for its revision beside the stable one."""
     if why := why_kill(rollout, seen, service) or _why_not_started(rollout, service, now):
         return roll_back(rollout, seen, service, why, now)
-    if rollout.hold is not None:
+    if is_stopped(rollout):
         return Advance(rollout, Wait(moves.POLL_S))
     target = Live(rollout.target.fingerprint, 0)
     if route.live_of(service) != target:
@@ -43,24 +43,28 @@ def ask(rollout: Rollout, seen: Seen, service: Service, now: float) -> Advance:
     if why := why_kill(rollout, seen, service) or why_overdue(rollout, now):
         return roll_back(rollout, seen, service, why, now)
     if seen.gate is not None and seen.gate.verdict is Verdict.ROLL_BACK:
-        return roll_back(rollout, seen, service, f"the gate failed: {seen.gate.reason}", now)
+        failed = Note("GateFailed", seen.gate.reason, is_warning=True, numbers=seen.gate.numbers)
+        why = f"the gate failed: {seen.gate.reason}"
+        return roll_back(rollout, seen, service, why, now, notes=(failed,))
     if not _is_beside(rollout, service):
         why = f"{rollout.canary_revision} is not Ready at 0 %"
         return lose_patience(rollout, seen, service, why, now)
-    if rollout.hold is not None:
+    if is_stopped(rollout):
         return Advance(rollout, Wait(moves.POLL_S))
     if seen.gate is not None and seen.gate.verdict is Verdict.PROMOTE:
-        return _open(rollout, service, now, (Note("GatePassed", seen.gate.reason),))
+        passed = Note("GatePassed", seen.gate.reason, numbers=seen.gate.numbers)
+        return _open(rollout, service, now, (passed,))
     why_not = seen.problem or (seen.gate.reason if seen.gate else None)
     if why_not is None:
         return Advance(rollout, RunGate())
     why = f"the gate says nothing: {why_not}"
-    notes = (Note("GateInconclusive", why, is_warning=True),)
+    numbers = seen.gate.numbers if seen.gate is not None else {}
+    notes = (Note("GateInconclusive", why, is_warning=True, numbers=numbers),)
     return lose_patience(rollout, seen, service, why, now, notes=notes)
 
 
 def _why_not_started(rollout: Rollout, service: Service, now: float) -> str | None:
-    if rollout.hold is not None:
+    if is_stopped(rollout):
         return None
     unreconciled = route.why_unreconciled(service)
     if unreconciled and now - rollout.phase_since > rollout.plan.limits.rollback:

@@ -40,7 +40,8 @@ class HoldKind(StrEnum):
     PAUSED = "paused"
     # A step with ``approval``.
     APPROVAL = "approval"
-    # No verdict for longer than limits.inconclusive, and limits.then is hold.
+    # No verdict for long. What is missing holds it: it is judged and asked on, goes on by itself,
+    # and ends as limits.then says.
     INCONCLUSIVE = "inconclusive"
     # Somebody else has changed the service; what they wrote stays until a person decides. That
     # leaves the users of a template that another has written to whoever wrote it: they stay on it
@@ -52,8 +53,8 @@ class HoldKind(StrEnum):
 class Hold:
     """Ends by `resume`, `promote` or `abort`, and by what rolls back.
 
-    FOREIGN by no statistics: by the kill switch alone, where the spec is still as it was written
-    here, or where a percent of 0 by hand has no effect.
+    INCONCLUSIVE also by evidence. FOREIGN by no statistics: by the kill switch alone, where the
+    spec is still as it was written here, or where a percent of 0 by hand has no effect.
     """
 
     kind: HoldKind

@@ -2,17 +2,26 @@
 
 from dataclasses import replace
 
+from canary.judgement.judge import is_suspect
 from canary.judgement.verdict import Verdict
 from canary.plan import Step
 from canary.rollout import moves, route
 from canary.rollout.actions import Advance, Judge, Note, Wait
 from canary.rollout.kill_switch import why_kill, why_unserved
-from canary.rollout.patience import describe_problem, lose_patience, why_overdue
+from canary.rollout.patience import (
+    describe_problem,
+    is_stopped,
+    lose_patience,
+    regain,
+    why_overdue,
+)
 from canary.rollout.rolling_back import roll_back
 from canary.rollout.seen import Reading, Seen
 from canary.rollout.service import Service
 from canary.rollout.state import HoldKind, Phase, Rollout
 from canary.samples import Interval
+
+_FRESH_S = 30.0
 
 
 def step(rollout: Rollout, seen: Seen, service: Service, now: float) -> Advance:
@@ -34,7 +43,8 @@ def step(rollout: Rollout, seen: Seen, service: Service, now: float) -> Advance:
     percent = rollout.wanted.percent or 0
     if not route.is_split(service, canary=canary, stable=stable, percent=percent):
         why = f"status.traffic does not show {percent} % on {canary} and the rest on {stable}"
-        return lose_patience(moves.forget_interval(rollout), seen, service, why, now)
+        rollout = moves.forget_interval(rollout)
+        return lose_patience(rollout, seen, service, why, now, action=_soon(rollout, now))
     return _judge(rollout, seen, service, now)
 
 
@@ -63,7 +73,7 @@ def _raise(rollout: Rollout, seen: Seen, service: Service, now: float) -> Advanc
     rollout = moves.forget_interval(rollout)
     canary = rollout.canary_revision
     assert canary is not None
-    if rollout.hold is not None:
+    if is_stopped(rollout):
         return Advance(rollout, Wait(moves.POLL_S))
     if not route.is_ready(service, canary):
         return lose_patience(rollout, seen, service, f"{canary} is not Ready", now)
@@ -135,9 +145,13 @@ def _conclude(
     assert isinstance(sample, Interval)
     if why := sample.lacks or _why_unanswered(sample, rollout):
         return lose_patience(rollout, seen, service, why, now, notes=notes)
-    rollout = replace(rollout, last_conclusive=now)
+    if is_suspect(judged):
+        why = f"the evidence speaks against the canary: {judged.reason}"
+        return lose_patience(rollout, seen, service, why, now, notes=notes)
+    rollout, regained = regain(rollout, now)
+    notes = (*notes, *regained)
     stage = rollout.plan.stages[rollout.stage]
-    if rollout.hold is not None or not _has_minimums(rollout, stage):
+    if is_stopped(rollout) or not _has_minimums(rollout, stage):
         return Advance(rollout, Wait(moves.POLL_S), notes)
     if next_stage(rollout) is None and judged.verdict is not Verdict.PROMOTE:
         rollout = replace(rollout, due_since=rollout.due_since or now)
@@ -150,6 +164,12 @@ def _conclude(
     if rollout.phase is Phase.PROMOTING:
         return Advance(rollout, Wait(0.0), (*notes, note))
     return moves.reach(rollout, service, rollout.wanted, now, (*notes, note))
+
+
+def _soon(rollout: Rollout, now: float) -> Wait:
+    """Return a short wait while the Route is expected to follow: no interval begins before."""
+    is_fresh = now - rollout.wanted_since < _FRESH_S
+    return Wait(moves.URGENT_S if is_fresh else moves.POLL_S)
 
 
 def _has_minimums(rollout: Rollout, stage: Step) -> bool:

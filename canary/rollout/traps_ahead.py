@@ -38,7 +38,8 @@ def scale_to_zero(service: Service) -> Iterator[Trap]:
             "scale-to-zero",
             "minReplicas is 0: the old revision is cold when it is compared and when it is needed "
             "again, and a canary with few users goes to zero between two of them",
-            "set min_replicas: 1 in the rollout file",
+            "set min_replicas: 1 in the rollout file, where restore puts 0 back after the "
+            "promotion",
         )
 
 
@@ -109,12 +110,12 @@ def no_gate(service: Service, plan: RolloutPlan) -> Iterator[Trap]:
 
 def min_replicas(service: Service, plan: RolloutPlan) -> Iterator[Trap]:
     old = service.template.get("minReplicas", 1)
-    if plan.min_replicas is not None and plan.min_replicas != old:
+    if plan.restore is None and plan.min_replicas not in (None, old):
         yield Trap(
             "min-replicas-stay",
             f"min_replicas {plan.min_replicas} is part of the new revision's template and stays "
             f"after 100; putting {old} back makes a revision",
-            f"roll {old} out afterwards like any other change",
+            "give restore, whose second rollout puts the manifest's own minReplicas back",
         )
 
 
@@ -135,10 +136,14 @@ def progress_deadline(service: Service, plan: RolloutPlan) -> Iterator[Trap]:
 
 
 def low_bake(service: Service, plan: RolloutPlan) -> Iterator[Trap]:
-    if plan.bake.percent < 90:
-        yield Trap(
-            "low-bake",
-            f"the bake is at {plan.bake.percent} %: the last jump, to 100, is the one after which "
-            "the old revision loses its minimum scale, and nobody has seen the new one carry it",
-            "bake at 95",
-        )
+    restoring = plan.restoring
+    bakes = {"bake": plan.bake, **({"restore.bake": restoring.bake} if restoring else {})}
+    for name, bake in bakes.items():
+        if bake.percent < 90:
+            yield Trap(
+                "low-bake",
+                f"{name} is at {bake.percent} %: the last jump, to 100, is the one after which "
+                "the old revision loses its minimum scale, and nobody has seen the new one carry "
+                "it",
+                f"set {name}.percent to 95",
+            )

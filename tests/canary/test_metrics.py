@@ -86,6 +86,7 @@ def test_keys_are_unique_and_name_their_edge() -> None:
     keys = [share.key for share in ALL]
     assert len(set(keys)) == len(keys)
     assert {"errors", "ttft>0.5s", "inter_token>0.003s", "finish=length"} <= set(keys)
+    assert {"longest_gap>0.1s", "longest_gap>5s"} <= set(keys)
     assert {"completion_tokens>256", "tokens_per_second<333.3"} <= set(keys)
 
 
@@ -108,7 +109,7 @@ def test_finish_reasons_and_lengths_are_judged_both_ways() -> None:
 
 def test_only_times_depend_on_the_load() -> None:
     loaded = {share.metric for share in ALL if share.depends_on_load}
-    assert loaded == {"ttft", "inter_token", "tokens_per_second"}
+    assert loaded == {"ttft", "inter_token", "longest_gap", "tokens_per_second"}
 
 
 def test_a_metric_of_the_users_own_is_judged_by_its_selectors() -> None:

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from canary.plan import RolloutPlan
+from canary.plan import Restore, RolloutPlan, Step
 from canary.policies import MetricPolicy
 from canary.settings import parse_duration
 
@@ -32,6 +32,26 @@ def test_a_plan_is_the_same_after_being_kept(total):
 
 def test_the_bake_is_the_last_stage():
     assert [step.percent for step in RolloutPlan(**LEAST).stages] == [5, 25, 50, 95]
+
+
+def test_a_second_rollout_differs_in_its_steps_and_puts_no_min_replicas_in():
+    steps, bake = (Step(percent=30), Step(percent=60)), Step(percent=90, min_duration=60.0)
+    restore = Restore(steps=steps, bake=bake)
+    plan = RolloutPlan(**LEAST, min_replicas=1, restore=restore, webhook_format="slack")
+
+    changes = {"min_replicas": None, "restore": None, "steps": steps, "bake": bake}
+    assert plan.restoring == plan.model_copy(update=changes)
+
+
+def test_a_plan_whose_min_replicas_stay_has_no_second_rollout():
+    assert RolloutPlan(**LEAST, min_replicas=1).restoring is None
+
+
+def test_the_plan_of_the_second_rollout_is_the_same_after_being_kept():
+    settings = LEAST | {"min_replicas": 1, "restore": {"bake": {"percent": 90}}}
+    restoring = RolloutPlan.model_validate(settings).restoring
+    assert restoring is not None
+    assert RolloutPlan.model_validate_json(restoring.model_dump_json()) == restoring
 
 
 def test_what_a_metric_does_not_name_keeps_the_default_of_that_metric():
@@ -65,6 +85,19 @@ CUSTOM = {"total": "all_total", "bad": "bad_total"}
         ({"steps": [{"percent": 96}]}, "95 % comes after 96 %"),
         ({"steps": []}, "at least 1 item"),
         ({"limits": {"total": "30m"}}, "limits.total is 1800s, must be more than the 1800s"),
+        ({"restore": {}}, "restore is given without min_replicas"),
+        (
+            {"min_replicas": 1, "restore": {"steps": [{"percent": 95}]}},
+            "steps and bake must rise, but 95 % comes after 95 %",
+        ),
+        (
+            {
+                "min_replicas": 1,
+                "restore": {"bake": {"percent": 95, "min_duration": "1h"}},
+                "limits": {"total": "65m"},
+            },
+            "limits.total is 3900s, must be more than the 3900s that restore.steps and",
+        ),
         ({"limits": {"unwatched": "59s"}}, "limits.unwatched is 59s, must be at least twice"),
         ({"limits": {"inconclusive": "59s"}}, "limits.inconclusive is 59s"),
         ({"judgement": {"interval": "0s"}}, "more than 0s"),

@@ -52,6 +52,12 @@ def test_a_rollout_file_needs_three_settings(write):
         ("limits:\n  then: shrug\n", "5: limits.then is 'shrug', must be 'roll_back' or 'hold'"),
         ("limits:\n  total: 10m\n", "5: rollout: limits.total is 600s, must be more than"),
         ("steps:\n- percent: 96\n", "4: rollout: steps and bake must rise, but 95 % comes"),
+        ("restore: {}\n", "4: rollout: restore is given without min_replicas, must be left out"),
+        (
+            "min_replicas: 1\nrestore:\n  steps:\n  - percent: 96\n",
+            "6: restore: steps and bake must rise, but 95 % comes after 96 %",
+        ),
+        ("min_replicas: 1\nrestore: true\n", "5: restore is true, must be a mapping"),
         ("metrics:\n  ttft:\n    margin: 1\n", "6: metrics.ttft: margin is 1, must be more"),
         ("metrics:\n  ttft: fast\n", "5: metrics.ttft is 'fast', must be a mapping"),
         ("metrics:\n  ttft:\n    edges: 1\n", "6: metrics.ttft.edges is 1, must be a list"),

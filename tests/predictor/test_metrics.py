@@ -126,6 +126,53 @@ def test_tokens_are_timed_from_arrival_and_from_each_other(
     assert value("r1_finish_reasons_total", reason="length") == 1
 
 
+def test_the_longest_gap_is_the_longest_wait_though_two_tokens_end_it(
+    metrics: Metrics, value: Callable[..., float | None]
+) -> None:
+    timer = SequenceTimer(metrics, arrived_at_s=0.0)
+
+    timer.read([TokenOutput(1, 5)], 7.0)
+    timer.read([TokenOutput(1, 6), TokenOutput(1, 7)], 10.0)
+    timer.read([TokenOutput(1, 8, FinishReason.LENGTH)], 10.5)
+    timer.end(Delta(finish_reason=FinishReason.LENGTH, usage=Usage(1, 0, 4)))
+    # The reader of a stream may take its time with the end.
+    timer.close(99.0)
+
+    assert value("r1_longest_gap_seconds_count") == 1
+    assert value("r1_longest_gap_seconds_sum") == 3.0
+
+
+@pytest.mark.parametrize(
+    ("cut_off_at_s", "longest_s"),
+    [pytest.param(4.1, 2.0, id="as it goes on"), pytest.param(64.0, 60.0, id="while it hangs")],
+)
+def test_an_answer_that_is_cut_off_has_its_longest_wait_until_then(
+    metrics: Metrics,
+    value: Callable[..., float | None],
+    cut_off_at_s: float,
+    longest_s: float,
+) -> None:
+    timer = SequenceTimer(metrics, arrived_at_s=0.0)
+
+    timer.read([TokenOutput(1, 5)], 1.0)
+    timer.read([TokenOutput(1, 6)], 3.0)
+    timer.read([TokenOutput(1, 7)], 4.0)
+    timer.close(cut_off_at_s)
+
+    assert value("r1_longest_gap_seconds_sum") == longest_s
+
+
+def test_an_answer_that_is_cut_off_before_its_second_token_has_no_gap(
+    metrics: Metrics, value: Callable[..., float | None]
+) -> None:
+    timer = SequenceTimer(metrics, arrived_at_s=0.0)
+
+    timer.read([TokenOutput(1, 5)], 1.0)
+    timer.close(9.0)
+
+    assert value("r1_longest_gap_seconds_count") == 0
+
+
 def test_a_sequence_of_one_token_has_no_time_between_tokens(
     metrics: Metrics, value: Callable[..., float | None]
 ) -> None:
@@ -133,7 +180,9 @@ def test_a_sequence_of_one_token_has_no_time_between_tokens(
 
     timer.read([TokenOutput(1, 5, FinishReason.EOS_TOKEN)], 1.0)
     timer.end(Delta(finish_reason=FinishReason.EOS_TOKEN, usage=Usage(1, 0, 1)))
+    timer.close(9.0)
 
     assert value("r1_inter_token_seconds_count") == 0
+    assert value("r1_longest_gap_seconds_count") == 0
     assert value("gen_ai_server_time_per_output_token_seconds_count") == 0
     assert value("r1_finish_reasons_total", reason="eos_token") == 1

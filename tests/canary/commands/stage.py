@@ -24,7 +24,10 @@ from tests.canary.soak.process import ChildClock, SharedClock, fork
 
 NAME = "r1"
 WALL_S = 90.0
-LEFT_OUT = ("inter_token", "tokens_per_second", "finish_reasons", "output_length", "refused")
+LEFT_OUT = (
+    *("inter_token", "longest_gap", "tokens_per_second"),
+    *("finish_reasons", "output_length", "refused"),
+)
 API = ("/api/", "/apis/", "/version")
 
 

@@ -1,11 +1,18 @@
 """A person's word, to an operator who lives and where there is none."""
 
+import json
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from canary.errors import ExitStatus
+from tests.canary.commands.conftest import BEHAVIOURS, START_S
 from tests.canary.commands.stage import Child, Stage
+from tests.canary.simulator.server import Dropped, Request, Response
+from tests.canary.simulator.services import service
+from tests.canary.simulator.universe import SERVICES, Universe
 
 
 @pytest.fixture
@@ -35,6 +42,83 @@ def test_a_pause_holds_a_living_operator_until_a_resume(stage: Stage, running: C
     assert paused.documents[-1]["hold"]["kind"] == "paused"
     assert resumed_from == 10
     assert stage.end(running).status == ExitStatus.PROMOTED, running.err
+
+
+class LateUniverse(Universe):
+    """Answers no patch to 50 %, and carries out those that came once ``land`` is called."""
+
+    def __init__(self) -> None:
+        super().__init__(BEHAVIOURS, start=START_S, requests_per_s=200.0)
+        self.late: list[Request] = []
+
+    def handle(self, request: Request) -> Response:
+        is_edit = request.method == "PATCH" and request.path.startswith(SERVICES)
+        if is_edit and json.loads(request.body)[-1].get("value") == 50:
+            self.late.append(request)
+            raise Dropped
+        return super().handle(request)
+
+    def land(self) -> None:
+        for request in self.late:
+            super().handle(request)
+
+    def touch(self) -> None:
+        """Write what makes no revision, and another resourceVersion."""
+        note = {"kubectl.kubernetes.io/last-applied-configuration": str(self.now)}
+        body = {"metadata": {"annotations": note}}
+        merge = "application/merge-patch+json"
+        self.direct.ask("PATCH", f"{SERVICES}/r1", body, content_type=merge)
+        self.advance(self.now + 1.0)
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Iterator[tuple[Stage, LateUniverse, Child]]:
+    """A pause at 10 %, of a rollout whose operator died while its patch to 50 % was under way."""
+    universe = LateUniverse()
+    universe.create(service("old"))
+    with Stage(universe, tmp_path) as stage:
+        operator = stage.begin(stage.write())
+        stage.serve(lambda: universe.late)
+        operator.kill(signal.SIGKILL)
+        stage.end(operator)
+        pause = stage.start("pause", stage.service, "--kubeconfig", stage.kubeconfig)
+        stage.serve(stage.hold)
+        yield stage, universe, pause
+
+
+def test_a_pause_waits_until_what_was_under_way_has_landed(
+    late: tuple[Stage, LateUniverse, Child],
+) -> None:
+    stage, universe, pause = late
+    universe.land()
+    stage.end(pause)
+
+    assert (pause.status, stage.percent) == (ExitStatus.PAUSED, 50)
+    assert pause.err.endswith("r1-canary: a patch that was under way has landed: 50 %\n")
+
+
+def test_a_pause_waits_until_what_was_under_way_can_land_no_more(
+    late: tuple[Stage, LateUniverse, Child],
+) -> None:
+    stage, universe, pause = late
+    while pause.status is None:
+        universe.touch()
+        stage.server.turn(0.02)
+        pause.poll()
+    universe.land()
+
+    assert (pause.status, stage.percent) == (ExitStatus.PAUSED, 10)
+    assert pause.err.endswith("r1-canary: a patch that was under way can land no more\n")
+
+
+def test_a_pause_waits_no_longer_than_an_api_server_works(
+    late: tuple[Stage, LateUniverse, Child],
+) -> None:
+    stage, _, pause = late
+    stage.end(pause)
+
+    assert pause.status == ExitStatus.PAUSED
+    assert pause.err.endswith("r1-canary: a patch that was under way has not landed within 60 s\n")
 
 
 def test_an_abort_makes_a_living_operator_roll_back(stage: Stage, running: Child) -> None:

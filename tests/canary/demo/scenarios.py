@@ -83,5 +83,11 @@ def _rollout(scenario: Scenario, prometheus: str) -> dict[str, Any]:
         # A canary that fails one request in twelve is left to the judge of the users' requests.
         "gate": {"num_prompts": 200, "margin": 0.25, "max_warmup": "2m", "max_tokens": 128},
         "prometheus": {"url": prometheus, "matchers": f'namespace="{scenario.name}"'},
-        "limits": {"start": "2m", "rollback": "30s", "promote": "60s", "inconclusive": "3m"},
+        "limits": {
+            "start": "2m",
+            "rollback": "30s",
+            "promote": "60s",
+            "inconclusive": "3m",
+            "unproven": "3m",
+        },
     }

@@ -87,27 +87,13 @@ def test_a_gateway_gets_the_tag_host_and_the_headers(tmp_path: Path) -> None:
     assert [headers["a"] for headers in sent] == ["Bearer first", "Bearer second"]
 
 
-def test_a_token_that_cannot_be_read_is_a_failure_without_its_path() -> None:
-    target = Target("http://127.0.0.1:9", headers={"A": "Bearer @/none"})
-    with closing(Revision(target)) as revision:
-        assert revision.answer(SUM, 9) == Failure("FileNotFoundError")
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        pytest.param(None, "No such file", id="missing"),
-        pytest.param("x", "no certificate", id="no certificate"),
-    ],
-)
-def test_certificates_that_cannot_be_read_are_refused(
-    tmp_path: Path, content: str | None, said: str
-) -> None:
-    path = tmp_path / "ca.pem"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(InputError, match=said):
-        Revision(Target("https://127.0.0.1:9", ca_file=str(path)))
+def test_without_its_token_nothing_is_asked_and_no_answer_counted(tmp_path: Path) -> None:
+    server = Server(infer=lambda _: answering("495"))
+    with serving(server):
+        target = Target(server.url, headers={"A": f"Bearer @{tmp_path}/none"})
+        with closing(Revision(target)) as revision, pytest.raises(InputError, match="none: No"):
+            revision.answer(SUM, 9)
+    assert server.seen == []
 
 
 @pytest.mark.parametrize(

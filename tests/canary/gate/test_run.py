@@ -1,6 +1,7 @@
 """The whole gate: against the real predictor, and against servers that go wrong."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from canary.errors import Held
-from canary.gate import GateOutcome, Target, refusals, run_gate
+from canary.gate import GateOutcome, Gateway, Target, make_gate, refusals, run_gate
 from canary.gate.prompts import prompts_of
 from canary.judgement.verdict import Verdict
 from canary.plan import Gate, Judgement
 from tests.canary.gate.fault_server import Server, answering, serving
+from tests.canary.rollout.bench import PLAN, Bench
 from tests.manifests.ports import free_ports
 from tests.predictor.server.conftest import Predictor, start_predictor
 
@@ -78,6 +80,26 @@ def test_a_canary_that_answers_wrongly_is_failed_with_the_numbers(stable: Server
     )
 
 
+def test_every_number_is_finite_and_beside_its_threshold(stable: Server) -> None:
+    with serving(Server(infer=wrong)) as canary:
+        numbers = gate_of(canary, stable).numbers
+    assert all(isinstance(each, int | float) and math.isfinite(each) for each in numbers.values())
+    assert (numbers["pass_threshold"], numbers["fail_threshold"]) == (20.0, 100.0)
+    assert numbers["e_fail"] >= numbers["fail_threshold"]
+    assert numbers["canary_warmups"] >= 10
+
+
+def test_what_a_rollout_is_told_has_the_numbers() -> None:
+    plan = PLAN.model_copy(update={"gate": Gate(margin=0.3, num_prompts=40, scorer="equal")})
+    bench = Bench(plan=plan)
+    with serving(Server(infer=lambda _: answering("alike"))) as both:
+        gateway = Gateway(url=both.url, domain="example.com")
+        gate = make_gate(plan, gateway, bench.model.service(), on_wait=lambda: None)
+        result = gate(bench.rollout)
+    assert result.verdict is Verdict.PROMOTE
+    assert result.numbers["canary_right"] == result.numbers["num_pairs"] == 12
+
+
 def test_requests_that_fail_count_against_the_canary_and_are_told(stable: Server) -> None:
     with serving(Server(infer=lambda _: 500)) as canary:
         outcome = gate_of(canary, stable)
@@ -118,6 +140,7 @@ def test_a_revision_that_is_not_ready_is_inconclusive(
         outcome = gate_of(canary, stable)
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert said in outcome.text
+    assert outcome.numbers == {"num_unready": 1, "waited_s": 0.0}
 
 
 def test_a_host_that_is_not_there_is_inconclusive(
@@ -137,6 +160,10 @@ def test_a_canary_that_does_not_warm_up_is_inconclusive(stable: Server) -> None:
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert outcome.text.startswith("TTFT is not steady after 1 s (canary after 0 answers, ")
     assert outcome.text.endswith("times canary: 500)")
+    numbers = outcome.numbers
+    assert numbers["canary_warmups"] == 0
+    assert numbers["stable_warmups"] >= 1
+    assert f"{numbers['failed_warmups']} times canary: 500" in outcome.text
 
 
 def test_prompts_that_cannot_be_read_are_inconclusive(stable: Server) -> None:

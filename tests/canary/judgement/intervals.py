@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from canary.judgement.evidence import Evidence, absorb
+from canary.judgement.judge import judge
+from canary.judgement.verdict import Verdict
 from canary.plan import RolloutPlan
 from canary.policies import MetricPolicy, Metrics
 from canary.samples import Arm, Count, Gap, Interval
@@ -52,3 +54,18 @@ def after(
         else:
             evidence = absorb(plan, shares, evidence, Interval(start, end, *sample))
     return evidence
+
+
+def num_until(
+    verdict: Verdict,
+    evidence: Evidence,
+    pair: tuple[Arm, Arm],
+    plan: RolloutPlan,
+    shares: tuple[Share, ...] = SHARES,
+) -> int:
+    """Return after how many intervals of one kind the verdict is first this one."""
+    for number in range(1, 200):
+        evidence = after(plan, [pair], shares, evidence)
+        if judge(plan, shares, evidence).verdict is verdict:
+            return number
+    raise AssertionError(f"never {verdict}")

@@ -1,6 +1,8 @@
 import pytest
 
 from canary.judgement.beforehand import caps_exceeded, required, silent
+from canary.metrics import shares_of
+from canary.plan import RolloutPlan
 from canary.policies import MetricPolicy
 from canary.samples import Count
 from tests.canary.judgement.intervals import ERRORS, SHARES, SLOW, SLOWER, plan_of
@@ -10,6 +12,14 @@ PLAN = plan_of(errors=MetricPolicy(cap=0.01), ttft=MetricPolicy(edges=(0.5, 1.0)
 
 def test_what_is_advisory_is_not_required():
     assert required(PLAN, SHARES) == (ERRORS,)
+
+
+def test_what_a_predictor_of_before_does_not_expose_is_not_required():
+    plan = RolloutPlan(service="r1", namespace="r1", manifest="r1.yaml")
+    assert {share.metric for share in required(plan, shares_of(plan))} == {
+        *("errors", "cancelled", "refused", "truncated"),
+        *("ttft", "inter_token", "tokens_per_second"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,22 @@
 import numpy as np
 import pytest
 
-from canary.judgement.judge import flood, is_suspect, judge, weights
-from canary.judgement.needed import requests_needed
+from canary.judgement.judge import is_suspect, judge, weights
 from canary.judgement.verdict import Verdict
 from canary.plan import RolloutPlan
-from canary.policies import MetricPolicy
-from canary.samples import Arm, Count, Gap, Interval
+from canary.policies import MetricPolicy, Metrics
+from canary.samples import Arm, Count
 from canary.shares import Direction, Share
-from tests.canary.judgement.intervals import ERRORS, INTERVAL_S, SHARES, after, arm, plan_of
+from tests.canary.judgement.intervals import (
+    ERRORS,
+    INTERVAL_S,
+    SHARES,
+    SLOWER,
+    after,
+    arm,
+    num_until,
+    plan_of,
+)
 
 PLAN = plan_of()
 GOOD = (arm(300, slow=15, slower=3), arm(300, slow=15, slower=3))
@@ -20,14 +28,6 @@ IDLE_STABLE = (GOOD[0], Arm(0, {}, 0.0))
 
 def verdict_of(samples, plan=PLAN, shares=SHARES):
     return judge(plan, shares, after(plan, samples, shares))
-
-
-def num_until(verdict, evidence, pair, plan=PLAN, shares=SHARES):
-    for number in range(1, 200):
-        evidence = after(plan, [pair], shares, evidence)
-        if judge(plan, shares, evidence).verdict is verdict:
-            return number
-    raise AssertionError(f"never {verdict}")
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,30 @@ def test_the_verdict_is_that_of_the_evidence(samples, verdict):
 
 def test_a_metric_without_events_of_the_canary_is_named():
     judged = verdict_of([IDLE_CANARY] * 20)
-    assert "errors: errors nothing against 0.000% of 6000" in judged.reason
+    assert judged.reason.startswith("errors: nothing against 0.000% of 6000, ")
     assert "no events of the canary" in judged.reason
+
+
+def test_a_share_is_named_beside_its_metric_where_the_names_differ():
+    texts = [finding.text for finding in verdict_of([FAILING] * 12).findings]
+    assert texts[0].startswith("errors: 5.000% of 3600 against 0.000% of 3600, ")
+    assert texts[1].startswith("ttft: ttft>0.5s 5.000% of 3600 against ")
+
+
+def test_without_data_the_e_values_say_nothing():
+    findings = [*verdict_of([]).findings, *verdict_of([], shares=(ERRORS,)).findings]
+    assert [finding.e_good for finding in findings] == [1.0] * 4
+
+
+def test_of_the_shares_of_a_metric_the_one_without_events_is_shown_first():
+    slower_is_missing = [
+        tuple(
+            Arm(300, {key: n for key, n in one.counts.items() if key != SLOWER.key}, 2.0)
+            for one in SLOW
+        )
+    ]
+    text = verdict_of(slower_is_missing).findings[1].text
+    assert text.startswith("ttft: ttft>1s nothing against nothing, e-value 1 of 20: no events")
 
 
 def test_a_metric_that_no_share_reads_holds_the_promotion():
@@ -170,7 +192,7 @@ def test_a_two_sided_share_that_is_equal_is_proven():
 )
 @pytest.mark.parametrize("bad", [FAILING, SLOW], ids=["failing", "slow"])
 def test_a_late_change_is_rolled_back_within_5_minutes(num_good, bad):
-    number = num_until(Verdict.ROLL_BACK, after(PLAN, [GOOD] * num_good), bad)
+    number = num_until(Verdict.ROLL_BACK, after(PLAN, [GOOD] * num_good), bad, PLAN)
     assert number * INTERVAL_S <= 300.0
 
 
@@ -184,7 +206,7 @@ def test_bursts_of_the_canary_20_minutes_apart_do_not_add_up():
 
 def test_a_canary_that_turns_bad_loses_its_proof_before_it_is_rolled_back():
     proven = after(PLAN, [GOOD] * 40)
-    assert num_until(Verdict.INCONCLUSIVE, proven, FAILING) <= 3
+    assert num_until(Verdict.INCONCLUSIVE, proven, FAILING, PLAN) <= 3
 
 
 def test_a_proof_stands_though_chance_goes_against_it_for_a_while():
@@ -214,6 +236,19 @@ def test_a_service_that_never_streams_is_promoted(canary, stable, verdict):
     assert judged.verdict is verdict
 
 
+LONG = Share("longest_gap>1s", "longest_gap", total="all", good="short", depends_on_load=True)
+
+
+@pytest.mark.parametrize(
+    "long", [{LONG.key: Count(3, 300)}, {}], ids=["by-one-that-does", "by-one-that-does-not-either"]
+)
+def test_a_predictor_that_counts_no_longest_gap_yet_can_be_replaced(long):
+    plan = plan_of(errors=MetricPolicy(cap=0.01), longest_gap=Metrics().longest_gap)
+    canary = Arm(300, {"errors": Count(0, 300)} | long, 2.0)
+    stable = Arm(300, {"errors": Count(0, 300)}, 2.0)
+    assert verdict_of([(canary, stable)] * 40, plan, (ERRORS, LONG)).verdict is Verdict.PROMOTE
+
+
 def test_a_metric_without_events_of_either_revision_says_so():
     plan = plan_of(errors=MetricPolicy(cap=0.01), truncated=MetricPolicy(cap=0.01))
     idle = Arm(300, {"errors": Count(0, 300), "truncated": Count(0, 0)}, 2.0)
@@ -234,71 +269,7 @@ def test_evidence_against_the_canary_makes_it_suspect(samples, expected):
 
 def test_a_canary_that_was_slow_at_first_is_proven_later():
     warming = (arm(300, slow=20, slower=4), GOOD[1])
-    assert num_until(Verdict.PROMOTE, after(PLAN, [warming] * 5), GOOD) <= 60
-
-
-def interval(canary, stable):
-    return Interval(0.0, 30.0, arm(*canary[:1], errors=canary[1]), arm(stable[0], errors=stable[1]))
-
-
-@pytest.mark.parametrize(
-    ("canary", "stable", "is_flood"),
-    [
-        pytest.param((20, 10), (400, 0), True, id="half-of-twenty"),
-        pytest.param((19, 19), (400, 0), False, id="too-few"),
-        pytest.param((100, 49), (400, 0), False, id="less-than-half"),
-        pytest.param((100, 60), (400, 120), False, id="both-fail"),
-        pytest.param((100, 60), (400, 119), True, id="both-fail-the-canary-much-more"),
-        pytest.param((100, 60), (0, 0), True, id="no-stable-traffic"),
-        pytest.param((0, 0), (0, 0), False, id="nothing"),
-    ],
-)
-def test_a_flood_of_errors_is_told_at_once(canary, stable, is_flood):
-    assert (flood(interval(canary, stable)) is not None) is is_flood
-
-
-def test_a_flood_is_told_with_its_numbers():
-    assert flood(interval((40, 30), (400, 1))) == (
-        "errors: 30 of 40 requests of the canary failed in one interval, "
-        "1 of 400 of the stable revision"
-    )
-
-
-def test_a_canary_whose_clients_give_up_is_a_flood():
-    hanging = Arm(40, {"errors": Count(0, 0), "cancelled": Count(40, 40)}, 9.0)
-    well = Arm(400, {"errors": Count(0, 396), "cancelled": Count(4, 400)}, 2.0)
-    assert flood(Interval(0.0, 30.0, hanging, well)) == (
-        "cancelled: 40 of 40 requests of the canary were given up by their clients in one "
-        "interval, 4 of 400 of the stable revision"
-    )
-
-
-def test_a_gap_is_no_flood():
-    assert flood(Gap(0.0, 30.0, "no data")) is None
-
-
-@pytest.mark.parametrize("percent", [5, 50], ids=["5-percent", "50-percent"])
-def test_about_as_many_requests_prove_it_as_were_said(percent):
-    plan = plan_of(errors=MetricPolicy())
-    said = requests_needed(plan, (ERRORS,), {"errors": Count(200, 10_000)}, percent)["errors"]
-    canary, stable = (round(20_000 * part / 100) for part in (percent, 100 - percent))
-    pair = (arm(canary // 10, errors=canary // 500), arm(stable // 10, errors=stable // 500))
-    evidence = after(plan, [], (ERRORS,))
-    seen = num_until(Verdict.PROMOTE, evidence, pair, plan, (ERRORS,)) * (canary // 10)
-    assert said == pytest.approx(seen, rel=0.6)
-
-
-@pytest.mark.parametrize(
-    ("policy", "stable"),
-    [
-        pytest.param(MetricPolicy(cap=0.02, margin=1.01), Count(20, 1000), id="at-the-cap"),
-        pytest.param(MetricPolicy(), Count(0, 1000), id="no-cap-and-no-errors"),
-        pytest.param(MetricPolicy(), None, id="not-counted-yet"),
-    ],
-)
-def test_what_cannot_be_proven_needs_no_number_of_requests(policy, stable):
-    counts = {} if stable is None else {"errors": stable}
-    assert requests_needed(plan_of(errors=policy), (ERRORS,), counts, 50) == {"errors": None}
+    assert num_until(Verdict.PROMOTE, after(PLAN, [warming] * 5), GOOD, PLAN) <= 60
 
 
 def test_an_equal_canary_of_random_counts_stays():

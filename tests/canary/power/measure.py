@@ -104,7 +104,21 @@ def _shares(row: Row, traffic: Traffic) -> list[JudgedShare]:
         judged.append(
             JudgedShare("inter_token", rule, traffic.gap_tables, traffic.loads, traffic.gap_power)
         )
+    if row.longest_gap is not None:
+        policy = row.longest_gap
+        judged += [_above_gap(policy, traffic, edge_s) for edge_s in policy.edges]
     return judged
+
+
+def _above_gap(policy: MetricPolicy, traffic: Traffic, edge_s: float) -> JudgedShare:
+    share = _share(f"longest_gap>{edge_s:g}s", "longest_gap")
+    rule = criteria_of(policy, share, len(policy.edges))
+    return JudgedShare(
+        "longest_gap",
+        rule,
+        lambda interval: traffic.stall_tables(interval, edge_s),
+        traffic.loads,
+    )
 
 
 def _above_edge(policy: MetricPolicy, traffic: Traffic, edge: int) -> JudgedShare:

@@ -31,6 +31,7 @@ class Row:
     errors: MetricPolicy | None = _ERRORS
     ttft: MetricPolicy | None = _TTFT
     inter_token: MetricPolicy | None = None
+    longest_gap: MetricPolicy | None = None
     # The counts that the others judge.
     rivals: Literal["errors", "slow"] = "errors"
     # Share of runs rolled back, or proven, at most; medians in minutes at most.
@@ -55,6 +56,7 @@ _GAPS: Final = replace(
     ttft=None,
     inter_token=_DEFAULTS["inter_token"].model_copy(update={"edges": (0.1,)}),
 )
+_STALLS: Final = replace(_EQUAL, errors=None, ttft=None, longest_gap=_DEFAULTS["longest_gap"])
 # The stable revision has few requests, whose slow gaps must not be rounded away.
 _BAKE: Final = (95,) * 4
 _ONE_PERCENT: Final = (0.01, 0.01)
@@ -183,4 +185,16 @@ ROWS: Final = (
     Row("errors 0.05 %, equal, cap of 1 %", "promotion", Scenario(), ttft=None),
     Row("TTFT, equal", "promotion", Scenario(), errors=None),
     Row("errors and TTFT, equal", "promotion", Scenario()),
+    replace(
+        _STALLS,
+        name="A/A, 1 % of answers stall",
+        scenario=Scenario(stalls=_ONE_PERCENT),
+    ),
+    replace(
+        _STALLS,
+        name="0.05 to 1 % of answers stall",
+        kind="change",
+        scenario=Scenario(stalls=(0.01, 0.0005)),
+        max_rolled_back=None,
+    ),
 )

@@ -141,13 +141,13 @@ def _whole_setting() -> str:
     held = ", ".join(name for name, policy in policies(PLAN).items() if policy.advisory)
     return (
         "Every metric is simulated, and each stage lasts as long as the plan's least durations and "
-        "requests ask for; then the bake may take 30 minutes beyond its least, or as said. Pods "
+        "requests ask for; then the bake may take `limits.unproven` beyond its least. Pods "
         "grow with the share of users, and the gauge of requests under way is read twice in an "
         f"interval at {IN_FLIGHT:g} a pod, Poisson, times the slowdown (Little's law). Times have "
         f"medians {', '.join(f'{name} {median:g}' for name, (median, _) in TIMES.items())}; "
-        f"streams have {TOKENS} gaps, each drawn by itself. {held} are advisory: they roll back, "
-        "and hold no promotion. What is not promoted in time is held, or rolled back, as "
-        "`limits.then` says."
+        f"streams have {TOKENS} gaps, each drawn by itself, of which longest_gap is the longest. "
+        f"{held} are advisory: they roll back, and hold no promotion. What is not promoted in time "
+        "is rolled back, or held on, as `limits.then` says."
     )
 
 

@@ -48,6 +48,16 @@ def test_a_row_within_its_bounds_breaks_none():
     assert broken([measure(replace(ROW["errors to 5 %"], ttft=None), 10, seed=5)]) == []
 
 
+def test_stalls_are_above_the_edges_below_them_alone():
+    traffic = simulate(Scenario(stalls=(0.1, 0.02)), 20, np.random.default_rng(9))
+    seen = [
+        np.sum([traffic.stall_tables(i, edge_s).canary_bad for i in range(NUM_INTERVALS)])
+        for edge_s in (1.0, 2.0)
+    ]
+    assert seen[0] / traffic.requests[..., 0].sum() == pytest.approx(0.1, rel=0.05)
+    assert seen[1] == 0
+
+
 def test_slow_shares_are_those_of_the_distribution():
     assert slow_share(0.5, 1.0)[EDGES.index(0.5)] == pytest.approx(0.01)
     assert slow_share(0.25, 2.0)[EDGES.index(0.5)] == pytest.approx(0.01)

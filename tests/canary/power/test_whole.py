@@ -5,6 +5,7 @@ from canary.plan import Step
 from tests.canary.power.table import broken_wholes
 from tests.canary.power.whole import (
     PLAN,
+    TOKENS,
     WHOLE_ROWS,
     Ended,
     Rollout,
@@ -13,6 +14,7 @@ from tests.canary.power.whole import (
     measure_whole,
     percents,
     roll_out,
+    shares_above,
 )
 
 BRIEF = PLAN.model_copy(
@@ -21,6 +23,12 @@ BRIEF = PLAN.model_copy(
         "bake": Step(percent=95, min_duration=60.0, min_requests=10),
     }
 )
+
+
+def test_the_longest_of_an_answers_gaps_is_as_often_slow_as_any_of_them():
+    of_gaps = shares_above("inter_token", (0.05,), 1.0)
+    assert shares_above("longest_gap", (0.05,), 1.0) == pytest.approx(1 - (1 - of_gaps) ** TOKENS)
+    assert shares_above("longest_gap", (0.05,), 2.0)[0] > 0.9
 
 
 def test_a_stage_lasts_as_long_as_its_least_requests_take():

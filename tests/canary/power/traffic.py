@@ -23,6 +23,8 @@ _TTFT = Metrics().ttft
 EDGES: Final = () if _TTFT is None else _TTFT.edges
 # Tokens a stream.
 TOKENS: Final = 20
+# One gap of an answer.
+STALL_S: Final = 1.5
 _SLOTS: Final = 3
 SLOT_S: Final = INTERVAL_S / _SLOTS
 
@@ -64,6 +66,8 @@ class Scenario:
     # Of gaps between tokens, canary first; those of one stream are all slow or none is.
     slow_gaps: tuple[float, float] = (0.0, 0.0)
     are_gaps_alike: bool = False
+    # Of answers with one gap of STALL_S, canary first.
+    stalls: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Traffic:
     slow_gaps: NDArray[np.int64]
     # By interval.
     loads: tuple[Load, ...]
+    # Of requests.
+    stalls: NDArray[np.int64]
 
     def error_tables(self, interval: int) -> Tables:
         """Return the errors of one interval, of every run."""
@@ -89,6 +95,12 @@ class Traffic:
     def gap_tables(self, interval: int) -> Tables:
         """Return the slow gaps between tokens in one interval, of every run."""
         return _tables(self.slow_gaps[:, interval], self.requests[:, interval] * TOKENS)
+
+    def stall_tables(self, interval: int, edge_s: float) -> Tables:
+        """Return the answers whose longest gap was above an edge in one interval, of every run."""
+        stalls = self.stalls[:, interval]
+        bad = stalls if edge_s < STALL_S else np.zeros_like(stalls)
+        return _tables(bad, self.requests[:, interval])
 
     def gap_power(self, interval: int) -> Array:
         """Return what makes the gaps of one stream count as one, of every run."""
@@ -125,7 +137,8 @@ def simulate(scenario: Scenario, num_runs: int, rng: np.random.Generator) -> Tra
     slow_gaps = alike * rng.binomial(requests * (TOKENS // alike), scenario.slow_gaps)
     gauges = Gauges(scenario.slowdown, rng)
     loads = tuple(gauges.after(requests[:, i], part) for i, part in enumerate(split))
-    return Traffic(requests, errors, slow, slow_gaps, loads)
+    stalls = rng.binomial(requests, scenario.stalls)
+    return Traffic(requests, errors, slow, slow_gaps, loads, stalls)
 
 
 def slow_share(p99_s: float, slowdown: float) -> NDArray[np.float64]:

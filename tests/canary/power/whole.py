@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,7 +52,7 @@ class Rollout:
     rate_per_s: float
     # Of the canary's times to the stable revision's; they raise what is under way (Little's law).
     slowdown: float = 1.0
-    bears_minutes: float = 30.0
+    bears_minutes: float = PLAN.limits.unproven / 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,7 @@ def roll_out(rollout: Rollout, num_runs: int, seed: int, plan: RolloutPlan = PLA
 WHOLE_ROWS: Final = (
     WholeRow("equal, 20/s", Rollout(20.0), min_promoted=0.95),
     WholeRow("equal, 5/s", Rollout(5.0), min_promoted=0.8),
-    WholeRow("equal, 1/s", Rollout(1.0)),
-    WholeRow("equal, 1/s, 4 h more", Rollout(1.0, bears_minutes=240.0), max_runs=50),
+    WholeRow("equal, 1/s", Rollout(1.0), min_promoted=0.85, max_runs=100),
     WholeRow("times x1.2, 20/s", Rollout(20.0, 1.2), min_rolled_back=0.99),
     WholeRow("times x2, 20/s", Rollout(20.0, 2.0), min_rolled_back=0.99),
     WholeRow("times x1.2, 5/s", Rollout(5.0, 1.2), min_rolled_back=0.95),
@@ -160,7 +159,8 @@ def _run(rollout: Rollout, plan: RolloutPlan, num_runs: int, rng: np.random.Gene
         is_worse = e_worse >= 1 / plan.judgement.false_rollback
         rolled_back[is_open & is_worse] = minutes
         if interval + 1 >= first_end:
-            promoted[is_open & ~is_worse & judged.is_proven()] = minutes
+            is_suspect = e_worse >= 1 / plan.judgement.false_promotion
+            promoted[is_open & ~is_suspect & judged.is_proven()] = minutes
         if np.isfinite(np.minimum(promoted, rolled_back)).all():
             break
     return Ended(promoted, rolled_back, judged.held(np.isinf(np.minimum(promoted, rolled_back))))
@@ -230,13 +230,10 @@ def _count(
 ) -> dict[str, Counted]:
     """Return by share the tables of both arms, and their events [runs, arm]."""
     counted = {}
-    for metric, (median, sigma) in TIMES.items():
+    for metric in (*TIMES, "longest_gap"):
         mine = [share for share in judged.shares if share.metric == metric]
         events = requests * TOKENS if metric == "inter_token" else requests
-        edges = np.array(getattr(judged.plan.metrics, metric).edges)
-        factor = 1.0 if metric == "output_length" else slowdown
-        medians = np.array([[median * factor], [median]])
-        above = norm.sf(np.log(edges / medians) / sigma)  # [arm, edge]
+        above = shares_above(metric, getattr(judged.plan.metrics, metric).edges, slowdown)
         remaining, before = events, np.ones(2)
         for index, share in enumerate(mine):
             remaining = rng.binomial(remaining, np.clip(above[:, index] / before, 0, 1))
@@ -247,6 +244,18 @@ def _count(
             bad = rng.binomial(requests, EVENTS[share.key])
             counted[share.key] = _tables(bad, requests), requests
     return counted
+
+
+def shares_above(metric: str, edges: Sequence[float], slowdown: float) -> Array:
+    """Return the true shares above each edge: [arm, edge]."""
+    median, sigma = TIMES["inter_token" if metric == "longest_gap" else metric]
+    factor = 1.0 if metric == "output_length" else slowdown
+    medians = np.array([[median * factor], [median]])
+    above = norm.sf(np.log(np.array(edges) / medians) / sigma)
+    if metric == "longest_gap":
+        # The largest of as many, each drawn by itself.
+        above = -np.expm1(TOKENS * np.log1p(-above))
+    return np.asarray(above)
 
 
 def _tables(bad: Ints, total: Ints) -> Tables:

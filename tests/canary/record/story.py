@@ -15,6 +15,22 @@ from canary.samples import Arm, Count, Gap, Interval, Sample
 
 BEGAN = 1_790_000_000.0
 EDGES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
+GATE_NUMBERS = {
+    "num_pairs": 200,
+    "canary_right": 197,
+    "stable_right": 196,
+    "canary_failed": 1,
+    "stable_failed": 0,
+    "e_pass": 20.4,
+    "pass_threshold": 20.0,
+    "e_fail": 0.031,
+    "fail_threshold": 100.0,
+    "margin": 0.05,
+    "canary_ttft_s": 0.0125,
+    "stable_ttft_s": 0.0118,
+    "canary_warmups": 12,
+    "stable_warmups": 10,
+}
 NOTHING = Evidence(shares={}, until=None, num_intervals=0, num_gaps=0, gap="")
 ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -105,6 +121,7 @@ def _arm(random, num_requests: int, *, slow: float, errors: float) -> Arm:
     counts = {f"ttft>{edge:g}s": Count(int((times > edge).sum()), num_requests) for edge in EDGES}
     counts["errors"] = Count(int(random.binomial(num_requests, errors)), num_requests)
     counts["truncated"] = Count(0, num_requests)
+    counts["longest_gap>1s"] = Count(int(num_requests * 0.01), num_requests)
     return Arm(num_requests, counts, in_flight=num_requests / 100)
 
 
@@ -160,7 +177,7 @@ def _begin() -> Iterator[Scene]:
     yield Scene(starting, Advance(gating, RunGate(), ready), None, None, BEGAN + 20)
     stepping = make_rollout(phase_since=BEGAN + 60)
     passed = (
-        Note("GatePassed", "197 of 200 right, 196 before", numbers={"right": 197, "asked": 200}),
+        Note("GatePassed", "197 of 200 right, 196 before", numbers=GATE_NUMBERS),
         Note("StepBegun", "5 % of users"),
     )
     patch = Patch(stepping.wanted, None, "9")

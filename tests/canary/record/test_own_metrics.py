@@ -11,6 +11,7 @@ from canary.rollout.actions import Note
 from canary.rollout.state import Live
 from tests.canary.record.story import (
     BEGAN,
+    GATE_NUMBERS,
     make_finding,
     make_gap,
     make_held,
@@ -59,6 +60,34 @@ def test_a_look_is_shown(metrics, name, labels, expected):
     told = [Told(BEGAN, Note("Held", "why"))]
     metrics.record(make_held(), judged, make_interval(BEGAN, 5), told, BEGAN + 60)
     assert value(metrics, name, **labels) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "expected"),
+    [
+        ("gate_prompts", {}, 200),
+        ("gate_right_prompts", {"revision": "canary"}, 197),
+        ("gate_right_prompts", {"revision": "stable"}, 196),
+        ("gate_ttft_seconds", {"revision": "canary"}, 0.0125),
+        ("gate_ttft_seconds", {"revision": "stable"}, 0.0118),
+        ("gate_e_value", {"test": "good"}, 20.4),
+        ("gate_e_value", {"test": "worse"}, 0.031),
+    ],
+    ids=str,
+)
+def test_the_gate_is_shown(metrics, name, labels, expected):
+    told = [Told(BEGAN, Note("GateFailed", "why", numbers=GATE_NUMBERS))]
+    metrics.record(make_rollout(), None, None, told, BEGAN)
+    assert value(metrics, name, **labels) == expected
+
+
+def test_a_gate_that_asked_nothing_shows_no_earlier_one(metrics):
+    asked = Note("GateInconclusive", "why", numbers=GATE_NUMBERS | {"canary_ttft_s": None})
+    metrics.record(make_rollout(), None, None, [Told(BEGAN, asked)], BEGAN)
+    assert value(metrics, "gate_ttft_seconds", revision="canary") is None
+    unready = Note("GateInconclusive", "why", numbers={"num_unready": 1})
+    metrics.record(make_rollout(), None, None, [Told(BEGAN, unready)], BEGAN)
+    assert value(metrics, "gate_right_prompts", revision="stable") is None
 
 
 def test_a_look_that_saw_nothing_is_counted(metrics):

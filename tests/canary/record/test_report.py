@@ -14,6 +14,7 @@ from canary.rollout.state import Live, Phase
 from tests.browser import show
 from tests.canary.record.story import (
     BEGAN,
+    GATE_NUMBERS,
     make_gap,
     make_held,
     make_interval,
@@ -94,6 +95,7 @@ def test_why_it_was_rolled_back_stands_in_the_header(page):
         "Traffic",
         "Errors",
         "Time to first token",
+        "Longest gap of an answer",
         "Evidence that it is worse",
         "Evidence that it is good",
         "Load of a pod",
@@ -118,7 +120,12 @@ def test_a_plots_numbers_can_be_heard(page, heard):
 @pytest.mark.parametrize(
     "row",
     [
-        ["14:14:20", "GatePassed", "197 of 200 right, 196 before", "right 197, asked 200"],
+        [
+            "14:14:20",
+            "GatePassed",
+            "197 of 200 right, 196 before",
+            "num_pairs 200, canary_right 197",
+        ],
         ["14:20:50", "RollbackBegun", "e_worse 1e+04"],
         ["14:21:30", "8 m 10 s", "RolledBack", "all users are on r1-predictor-00001"],
     ],
@@ -126,6 +133,36 @@ def test_a_plots_numbers_can_be_heard(page, heard):
 def test_a_decision_is_shown_with_its_numbers(page, row):
     rows = page.split('id="decisions"')[1].split("<tr")
     assert [all(part in one for part in row) for one in rows].count(True) == 1
+
+
+def test_the_gates_numbers_stand_by_revision_beside_their_thresholds(page):
+    gate = page.split('id="gate"')[1].split("</section>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", one) for one in gate.split("<tr>")[2:]]
+    assert rows == [["canary", "197", "1", "0.0125", "12"], ["stable", "196", "0", "0.0118", "10"]]
+    assert "Right, of 200 prompts" in gate
+    assert "<dd>20.4 of 20</dd>" in gate
+    assert "<dd>0.031 of 100</dd>" in gate
+
+
+@pytest.mark.parametrize(
+    ("reason", "colour"),
+    [("GatePassed", "good"), ("GateFailed", "bad"), ("GateInconclusive", "held")],
+)
+def test_the_gates_last_word_stands_though_it_has_no_numbers(reason, colour):
+    notes = (Note("GateInconclusive", "not ready"), Note(reason, "the last word"))
+    gate = page_of(entry_of(make_rollout(), *notes)).split('id="gate"')[1].split("</section>")[0]
+    assert f'<span class="chip {colour}">{reason}</span> the last word' in gate
+    assert "<table>" not in gate
+
+
+def test_a_number_that_is_not_known_is_a_dash():
+    note = Note("GatePassed", "x", numbers=GATE_NUMBERS | {"canary_ttft_s": None})
+    gate = page_of(entry_of(make_rollout(), note)).split('id="gate"')[1].split("</section>")[0]
+    assert '<td class="n">–</td>' in gate
+
+
+def test_without_a_gate_nothing_is_said_of_one():
+    assert 'id="gate"' not in page_of(entry_of(make_rollout(), Note("StepBegun", "5 %")))
 
 
 def test_looks_that_decide_nothing_are_no_decisions():

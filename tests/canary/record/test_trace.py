@@ -8,7 +8,7 @@ from canary.record.entry import Told
 from canary.record.trace import RolloutTrace
 from canary.rollout.state import Phase
 from tests.canary.record.receiver import receive
-from tests.canary.record.story import BEGAN, ID, make_rollout, tell_rollback
+from tests.canary.record.story import BEGAN, GATE_NUMBERS, ID, make_rollout, tell_rollback
 
 
 def send(story, *, num_processes: int = 1):
@@ -82,8 +82,7 @@ def test_decisions_are_events_of_the_span_in_which_they_fell(spans):
     assert {one.key for one in spans[1].events[0].attributes} == {
         "text",
         "is_warning",
-        "r1.canary.right",
-        "r1.canary.asked",
+        *(f"r1.canary.{name}" for name in GATE_NUMBERS),
     }
 
 

@@ -84,6 +84,11 @@ def test_a_hold_says_why_since_when_and_how_it_ends():
     assert "Since 3 m 20 s; ends by resume, promote or abort." in text
 
 
+def test_a_hold_for_want_of_evidence_says_that_it_ends_by_it():
+    text = shown(render(make_held(HoldKind.INCONCLUSIVE), None, (), BEGAN + 500))
+    assert "ends once there is evidence, or by resume, promote or abort." in text
+
+
 def test_missing_data_is_shown():
     rollout = make_rollout()
     gone = shown(render(rollout, None, (), BEGAN))

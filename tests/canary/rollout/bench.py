@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from canary.judgement.verdict import Judged, Verdict
+from canary.judgement.verdict import Finding, Judged, Verdict
 from canary.plan import Limits, RolloutPlan, Step
 from canary.rollout.actions import Advance, Finish, Judge, Note, Patch, RunGate
 from canary.rollout.advance import advance
@@ -24,7 +24,7 @@ PLAN = RolloutPlan(
         Step(percent=50, min_duration=60.0, min_requests=10),
     ),
     bake=Step(percent=95, min_duration=60.0, min_requests=10),
-    limits=Limits(start=600.0, inconclusive=300.0, unwatched=120.0, total=7200.0),
+    limits=Limits(start=600.0, inconclusive=300.0, unproven=600.0, unwatched=120.0, total=7200.0),
 )
 
 
@@ -41,6 +41,8 @@ class Bench:
     gap: str | None = None
     problem: str | None = None
     drift: str | None = None
+    # The evidence against the canary, of the 100 that roll it back.
+    e_worse: float = 1.0
     rate_rps: float = 20.0
     # Whether the cluster lists pods.
     has_pods: bool = True
@@ -146,7 +148,8 @@ class Bench:
 
     def _read(self, start: float | None) -> Reading:
         canary = self.rollout.canary_revision or ""
-        judged = Judged(self.verdict, (), f"it says {self.verdict.value}", 100.0, 20.0)
+        finding = Finding("errors", self.verdict, "", None, None, 0, 0, self.e_worse, 1.0)
+        judged = Judged(self.verdict, (finding,), f"it says {self.verdict.value}", 100.0, 20.0)
         evidence = replace(self.rollout.evidence, until=self.now)
         if start is None:
             return Reading(evidence, replace(judged, verdict=Verdict.INCONCLUSIVE), None)

@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from canary.errors import InputError
-from canary.plan import Step
-from canary.rollout.begin import begin, demands, merge, refusals
+from canary.rollout.begin import begin, demands, merge, min_replicas_of, refusals
 from canary.rollout.service import Condition, Pods, Service, Target
 from canary.rollout.state import Live, Phase, Rollout
 from tests.canary.rollout.bench import PLAN
@@ -91,29 +90,15 @@ def test_a_cold_baseline_is_refused(pods):
     assert [text for text in refused(pods=pods) if "cold baseline" in text]
 
 
+@pytest.mark.parametrize(
+    ("template", "replicas"), [({}, 1), ({"minReplicas": None}, 1), ({"minReplicas": 0}, 0)]
+)
+def test_min_replicas_that_is_absent_is_1(template, replicas):
+    assert min_replicas_of(template) == replicas
+
+
 def test_what_is_live_already_is_refused():
     assert [text for text in refused(target=STABLE) if "nothing to roll out" in text]
-
-
-@pytest.mark.parametrize(
-    ("rate_rps", "why"),
-    [
-        pytest.param(None, "not known", id="unknown"),
-        pytest.param(1.5, "0.075/s", id="too few"),
-    ],
-)
-def test_a_canary_that_would_scale_to_zero_between_requests_is_refused(rate_rps, why):
-    found = refused(target={**TARGET, "minReplicas": 0}, rate_rps=rate_rps)
-    assert [text for text in found if why in text and "set min_replicas: 1" in text]
-
-
-def test_a_canary_with_enough_requests_may_scale_to_zero():
-    assert refused(target={**TARGET, "minReplicas": 0}, rate_rps=1.6) == []
-
-
-def test_the_first_step_is_the_one_that_starves():
-    plan = PLAN.model_copy(update={"steps": (Step(percent=1),)})
-    assert refused(target={**TARGET, "minReplicas": 0}, rate_rps=7.9, plan=plan)
 
 
 def test_merge_puts_min_replicas_in_and_leaves_the_percent_out():

@@ -2,7 +2,7 @@ import pytest
 
 from canary.judgement.verdict import Verdict
 from canary.plan import Step
-from canary.rollout.actions import Wait
+from canary.rollout.actions import Patch, Wait
 from canary.rollout.state import Command, HoldKind, Live, Phase
 from tests.canary.rollout.bench import PLAN, Bench
 from tests.canary.rollout.model import R1, R2, R3
@@ -34,6 +34,38 @@ def test_a_paused_stage_is_not_left():
     bench.go(300, command=Command.PAUSE)
     assert bench.model.users() == {R1: 95, R2: 5}
     assert bench.rollout.hold.kind is HoldKind.PAUSED
+
+
+def losing_a_patch() -> tuple[Bench, Patch]:
+    """Return a bench at 5 % whose patch to 50 % is under way, and that patch."""
+    bench = stepping()
+    while not isinstance(bench.look().action, Patch):
+        bench.act(bench.last)
+        bench.now += 5.0
+    return bench, bench.last.action
+
+
+def test_a_pause_says_which_patch_may_still_land():
+    bench, _ = losing_a_patch()
+    bench.look(Command.PAUSE)
+    assert bench.rollout.hold.reason.endswith(
+        "; a patch to 50 % was under way by then, and may still land"
+    )
+
+
+def test_a_pause_with_no_patch_under_way_speaks_of_none():
+    bench = stepping()
+    bench.look(Command.PAUSE)
+    assert "patch" not in bench.rollout.hold.reason
+
+
+def test_a_patch_that_lands_in_a_pause_is_ours_and_the_pause_goes_on():
+    bench, patch = losing_a_patch()
+    bench.look(Command.PAUSE)
+    bench.model.apply(patch)
+    bench.go(300)
+    assert bench.rollout.hold.kind is HoldKind.PAUSED
+    assert bench.model.users() == {R1: 50, R2: 50}
 
 
 def test_a_paused_gate_is_not_run():

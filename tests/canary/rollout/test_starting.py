@@ -2,6 +2,7 @@ import pytest
 
 from canary.judgement.verdict import Verdict
 from canary.rollout.actions import Finish, Patch, RunGate, Wait
+from canary.rollout.seen import GateResult
 from canary.rollout.state import Command, HoldKind, Live, Phase
 from tests.canary.rollout.bench import PLAN, Bench
 from tests.canary.rollout.model import R0, R1, R2, R3, TARGET
@@ -133,6 +134,34 @@ def test_the_gate_decides_whether_users_come(verdict, phase):
     assert bench.rollout.phase is phase
 
 
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        pytest.param(Verdict.PROMOTE, "GatePassed", id="passed"),
+        pytest.param(Verdict.ROLL_BACK, "GateFailed", id="failed"),
+        pytest.param(Verdict.INCONCLUSIVE, "GateInconclusive", id="inconclusive"),
+    ],
+)
+def test_what_the_gate_says_is_told_with_its_numbers(verdict, reason):
+    bench = Bench()
+    bench.act(bench.look())
+    bench.model.tick()
+    bench.look()
+    numbers = {"num_pairs": 85, "canary_right": 84, "e_pass": 7.5, "canary_ttft_s": None}
+    bench.gate = GateResult(verdict, "84 of 85 right", numbers)
+    told = {note.reason: note for note in bench.look().notes}
+    assert told[reason].numbers == numbers
+    assert "84 of 85 right" in told[reason].text
+
+
+def test_a_failed_gate_is_told_before_the_rollback():
+    bench = Bench(gate_verdict=Verdict.ROLL_BACK)
+    bench.go(50)
+    failed = bench.reasons().index("GateFailed")
+    assert bench.reasons()[failed + 1] == "RollbackBegun"
+    assert bench.told("RollbackBegun") == "the gate failed: 200 of 200 equal"
+
+
 def test_a_failed_gate_means_that_no_user_ever_reached_the_canary():
     bench = Bench(gate_verdict=Verdict.ROLL_BACK)
     bench.go(50)
@@ -144,6 +173,15 @@ def test_a_gate_that_says_nothing_for_too_long_is_rolled_back():
     bench.go(400)
     assert bench.rollout.phase is Phase.ROLLED_BACK
     assert "inconclusive for more than 300 s" in bench.rollout.reason
+
+
+def test_a_gate_that_says_nothing_is_asked_again_while_it_is_held():
+    bench = Bench(gate_verdict=Verdict.INCONCLUSIVE)
+    bench.go(250)
+    assert bench.rollout.hold.kind is HoldKind.INCONCLUSIVE
+    bench.gate_verdict = Verdict.PROMOTE
+    bench.go(30)
+    assert bench.rollout.phase is Phase.STEPPING
 
 
 def test_tag_hosts_that_do_not_answer_are_no_pass():

@@ -5,7 +5,7 @@ import pytest
 from canary.judgement.verdict import Judged, Verdict
 from canary.plan import Step
 from canary.rollout import moves
-from canary.rollout.actions import Judge, Patch
+from canary.rollout.actions import Judge, Patch, Wait
 from canary.rollout.patience import forgive_absence
 from canary.rollout.seen import Reading
 from canary.rollout.state import Command, HoldKind, Live, Phase
@@ -47,6 +47,16 @@ def test_the_first_interval_of_a_stage_begins_after_its_percent_is_seen():
     bench = stepping()
     first = bench.look()
     assert first.action == Judge(None)
+
+
+def test_the_split_is_looked_for_often_until_it_should_be_there():
+    bench = Bench()
+    bench.go(5)
+    bench.model.is_stuck = True
+    bench.go(10)
+    assert bench.last.action == Wait(moves.URGENT_S)
+    bench.go(60)
+    assert bench.last.action == Wait(moves.POLL_S)
 
 
 def test_a_reading_is_not_counted_twice():
@@ -99,7 +109,39 @@ def test_a_bake_without_a_proof_for_too_long_is_rolled_back():
     bench = stepping(verdict=Verdict.INCONCLUSIVE)
     bench.go(1000)
     assert bench.rollout.phase is Phase.ROLLED_BACK
-    assert "inconclusive for more than 300 s" in bench.rollout.reason
+    assert "unproven for more than 600 s" in bench.rollout.reason
+
+
+def test_a_bake_without_a_proof_is_held_before_it_is_rolled_back():
+    bench = stepping(verdict=Verdict.INCONCLUSIVE)
+    bench.go(700)
+    assert bench.rollout.hold.kind is HoldKind.INCONCLUSIVE
+    assert bench.told("Held") == "unproven for more than 300 s: it says inconclusive"
+
+
+def test_a_bake_that_is_held_for_want_of_proof_is_promoted_once_it_is_proven():
+    bench = stepping(verdict=Verdict.INCONCLUSIVE)
+    bench.go(700)
+    bench.verdict = Verdict.PROMOTE
+    bench.go(60)
+    assert bench.rollout.phase is Phase.PROMOTED
+
+
+@pytest.mark.parametrize(
+    ("e_worse", "stage"),
+    [pytest.param(19.0, 2, id="too little to tell"), pytest.param(20.0, 0, id="suspect")],
+)
+def test_a_step_is_left_only_while_the_evidence_does_not_speak_against_the_canary(e_worse, stage):
+    bench = stepping(e_worse=e_worse)
+    bench.go(280)
+    assert bench.rollout.stage == stage
+
+
+def test_a_suspect_canary_is_rolled_back_in_the_end():
+    bench = stepping(e_worse=50.0)
+    bench.go(500)
+    assert bench.rollout.phase is Phase.ROLLED_BACK
+    assert "the evidence speaks against the canary" in bench.rollout.reason
 
 
 def test_a_rollback_for_want_of_proof_says_what_was_not_proven():
@@ -130,8 +172,26 @@ def test_silence_is_never_a_pass_and_rolled_back_in_the_end(silence):
     bench.go(280)
     assert bench.rollout.phase is Phase.STEPPING
     assert bench.rollout.stage == 0
+    assert bench.rollout.hold.kind is HoldKind.INCONCLUSIVE
     bench.go(200)
     assert bench.rollout.phase is Phase.ROLLED_BACK
+
+
+def test_a_hold_for_want_of_intervals_ends_by_itself():
+    bench = stepping(gap="stale")
+    bench.go(200)
+    assert bench.rollout.hold.kind is HoldKind.INCONCLUSIVE
+    bench.gap = None
+    bench.go(45)
+    assert bench.rollout.hold is None
+    assert bench.told("HoldEnded") == "intervals count again"
+
+
+def test_a_person_may_pause_what_is_held_for_want_of_intervals():
+    bench = stepping(gap="stale")
+    bench.go(200)
+    bench.go(600, command=Command.PAUSE)
+    assert bench.rollout.hold.kind is HoldKind.PAUSED
 
 
 def test_silence_is_held_where_the_plan_says_so_and_resume_gives_it_more_time():

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from canary.plan import Limits, Step
+from canary.plan import Limits, Restore, Step
 from canary.rollout.service import Condition, Service
 from canary.rollout.state import Command
 from canary.rollout.traps import traps
@@ -102,11 +102,19 @@ def test_each_trap_of_a_live_service_is_named(service, name):
         pytest.param({"gate": None}, "no-gate", id="no gate"),
         pytest.param({"min_replicas": 2}, "min-replicas-stay", id="min_replicas"),
         pytest.param({"bake": Step(percent=60)}, "low-bake", id="low bake"),
+        pytest.param(
+            {"restore": Restore(bake=Step(percent=60))}, "low-bake", id="low bake of restore"
+        ),
         pytest.param({"limits": Limits(start=601.0)}, "progress-deadline", id="deadline"),
     ],
 )
 def test_each_trap_of_a_plan_is_named(plan, name):
     assert name in names(SERVICE, PLAN.model_copy(update=plan))
+
+
+def test_min_replicas_that_a_second_rollout_puts_back_are_no_trap():
+    plan = PLAN.model_copy(update={"min_replicas": 2, "restore": Restore()})
+    assert "min-replicas-stay" not in names(SERVICE, plan)
 
 
 def test_a_longer_progress_deadline_is_no_trap():

@@ -27,6 +27,9 @@ class Behaviour:
     inter_token_s: float = 0.012
     spread: float = 0.4
     mean_tokens: float = 100.0
+    # Of answers: one of its gaps lasts so long.
+    stall_share: float = 0.0
+    stall_s: float = 2.0
 
 
 GOOD = Behaviour()

@@ -23,6 +23,7 @@ HISTOGRAMS = {
     "gen_ai_server_time_to_first_token_seconds": LATENCY_BUCKETS_S,
     "gen_ai_server_time_per_output_token_seconds": INTER_TOKEN_BUCKETS_S,
     "r1_inter_token_seconds": INTER_TOKEN_BUCKETS_S,
+    "r1_longest_gap_seconds": LATENCY_BUCKETS_S,
     "r1_completion_tokens": TOKEN_BUCKETS,
 }
 # Completions differ in length more than tokens in time.
@@ -63,6 +64,7 @@ def mean_duration_s(behaviour: Behaviour) -> float:
     """Return how long a request is under way on average."""
     answered_s = _mean(behaviour.ttft_s, behaviour.spread)
     answered_s += behaviour.mean_tokens * _mean(behaviour.inter_token_s, behaviour.spread)
+    answered_s += behaviour.stall_share * behaviour.stall_s
     if not isinstance(behaviour, Stalling):
         return answered_s
     stalled_s = behaviour.stalled_share * behaviour.given_up_after_s
@@ -102,25 +104,42 @@ def increments(traffic: Traffic, rng: np.random.Generator) -> Values:
     at_length = rng.binomial(served, behaviour.length_share)
     parts.append(np.array([min(truncated, streamed)], dtype=float))
     parts.append(np.array([served - at_length, 0, 0, at_length], dtype=float))
-    num_gaps = int(served * behaviour.mean_tokens)
-    drawn = (
-        (served, behaviour.ttft_s, behaviour.spread),
-        (served, behaviour.inter_token_s, behaviour.spread / 2),
-        (num_gaps, behaviour.inter_token_s, behaviour.spread),
-        (served, behaviour.mean_tokens, LENGTH_SPREAD),
-    )
-    for name, (num, middle, spread) in zip(HISTOGRAMS, drawn, strict=True):
-        parts.append(_buckets(name, num, middle, spread, rng))
+    parts += _histograms(behaviour, served, rng)
     return np.concatenate(parts)
 
 
-def _buckets(name: str, num: int, middle: float, spread: float, rng: np.random.Generator) -> Values:
-    return np.cumsum(rng.multinomial(num, _shares(name, middle, spread))).astype(float)
+def _histograms(behaviour: Behaviour, served: int, rng: np.random.Generator) -> list[Values]:
+    """Return what each histogram grows by, in their order."""
+    gap_s, spread, tokens = behaviour.inter_token_s, behaviour.spread, behaviour.mean_tokens
+    stalled = rng.binomial(served, behaviour.stall_share) if behaviour.stall_share else 0
+    well, num_gaps = served - stalled, int(served * tokens)
+    stall_s = behaviour.stall_s
+    ttft, tpot, itl, longest, length = HISTOGRAMS
+    return [
+        _buckets(ttft, served, rng, behaviour.ttft_s, spread),
+        _buckets(tpot, well, rng, gap_s, spread / 2)
+        + _exactly(tpot, stalled, gap_s + stall_s / tokens),
+        _buckets(itl, num_gaps - stalled, rng, gap_s, spread) + _exactly(itl, stalled, stall_s),
+        _buckets(longest, well, rng, gap_s, spread, of=tokens)
+        + _exactly(longest, stalled, stall_s),
+        _buckets(length, served, rng, tokens, LENGTH_SPREAD),
+    ]
+
+
+def _buckets(
+    name: str, num: int, rng: np.random.Generator, middle: float, spread: float, of: float = 1.0
+) -> Values:
+    """Return buckets of lognormal values, each the largest ``of`` so many."""
+    return np.cumsum(rng.multinomial(num, _shares(name, middle, spread, of))).astype(float)
+
+
+def _exactly(name: str, num: int, value: float) -> Values:
+    return num * (np.array(_edges(name)) >= value)
 
 
 @cache
-def _shares(name: str, middle: float, spread: float) -> Values:
-    """Return the share of a lognormal distribution in each bucket."""
-    below = [NormalDist().cdf(math.log(edge / middle) / spread) for edge in _edges(name)[:-1]]
+def _shares(name: str, middle: float, spread: float, of: float) -> Values:
+    """Return the share in each bucket of the largest of some lognormal values."""
+    below = [NormalDist().cdf(math.log(edge / middle) / spread) ** of for edge in _edges(name)[:-1]]
     shares = np.diff([0.0, *below, 1.0])
     return shares / shares.sum()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from canary.metrics import shares_of
 from canary.plan import Prometheus, RolloutPlan
 from canary.prometheus import PrometheusReader
 from canary.samples import Count, Gap, Interval
-from tests.canary.simulator.behaviour import Behaviour
+from tests.canary.simulator.behaviour import GOOD, Behaviour
 from tests.canary.simulator.exposition import Stalling
 from tests.canary.simulator.prometheus import Fault
 from tests.canary.simulator.server import serving
@@ -27,8 +28,10 @@ R1, R2 = "r1-predictor-00001", "r1-predictor-00002"
 
 
 @contextmanager
-def _read(behaviour: Behaviour, percent: int = 50) -> Iterator[tuple[Universe, PrometheusReader]]:
-    universe = Universe({"b": behaviour}, start=1e9, seed=7)
+def _read(
+    behaviour: Behaviour, percent: int = 50, stable: Behaviour = GOOD
+) -> Iterator[tuple[Universe, PrometheusReader]]:
+    universe = Universe({"a": stable, "b": behaviour}, start=1e9, seed=7)
     universe.create(service("a"))
     start_canary(universe, "b", percent)
     universe.advance(universe.now + 120)
@@ -80,6 +83,45 @@ def test_a_slow_revision_is_slow_at_the_edges_of_buckets() -> None:
     assert isinstance(interval, Interval)
     slow = interval.canary.counts["ttft>0.3s"]
     assert slow.bad / slow.total == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_stall_is_a_share_of_answers_and_hardly_one_of_gaps() -> None:
+    with _read(Behaviour(stall_share=0.2, stall_s=1.5)) as (universe, reader):
+        interval = _interval(universe, reader, 600)
+
+    assert isinstance(interval, Interval)
+    counts = interval.canary.counts
+    shares = {key: counts[key].bad / counts[key].total for key in counts}
+    assert shares["longest_gap>1s"] == pytest.approx(0.2, rel=0.1)
+    assert shares["longest_gap>2s"] == 0
+    assert shares["inter_token>1s"] == pytest.approx(0.002, rel=0.1)
+    assert counts["longest_gap>1s"].total == counts["ttft>1s"].total
+
+
+def test_the_longest_of_equal_gaps_is_longer_than_most() -> None:
+    with _read(Behaviour(inter_token_s=0.04)) as (universe, reader):
+        interval = _interval(universe, reader, 600)
+
+    assert isinstance(interval, Interval)
+    longest = interval.canary.counts["longest_gap>0.1s"]
+    # 1.1 % of gaps are, each of 100 by itself.
+    assert longest.bad / longest.total == pytest.approx(1 - (1 - 0.011) ** 100, rel=0.1)
+
+
+def test_a_canary_whose_long_answers_stall_once_is_rolled_back_by_the_longest_gap() -> None:
+    well = Behaviour(mean_tokens=1000.0)
+    with _read(replace(well, stall_share=0.05), stable=well) as (universe, reader):
+        first = reader.read(SHARES, R2, R1, None, reader.now())
+        evidence = Evidence.empty(first.end)
+        for _ in range(10):
+            universe.advance(universe.now + 30)
+            sample = reader.read(SHARES, R2, R1, evidence.until, reader.now())
+            evidence = absorb(PLAN, SHARES, evidence, sample)
+
+    judged = judge(PLAN, SHARES, evidence)
+    assert judged.verdict is Verdict.ROLL_BACK
+    assert "most of it by longest_gap: " in judged.reason
+    assert sum(each.e_worse for each in judged.findings if each.metric != "longest_gap") < 1
 
 
 def test_a_canary_that_hangs_ends_requests_without_an_error_or_an_answer() -> None:

@@ -42,6 +42,7 @@ def judge(scenario: Scenario, watched: Watched, old: str) -> Judged:
     if end is End.NEW and scenario.is_bad:
         faults.append(f"a canary that is {scenario.canary} got all users")
     faults += false_alarms(rollout, watched.edits)
+    faults += endless_holds(rollout, scenario.then)
     faults += lost_edits(watched.edits)
     faults += early_steps(watched.edits)
     return Judged(end, tuple(faults))
@@ -85,6 +86,14 @@ def false_alarms(rollout: dict[str, Any] | None, edits: list[Edit]) -> list[str]
     hold = rollout["hold"] if rollout else None
     if hold and hold["kind"] == "foreign" and all(edit.is_tools for edit in edits):
         return [f"held for what nobody has edited: {hold['reason']}"]
+    return []
+
+
+def endless_holds(rollout: dict[str, Any] | None, then: str) -> list[str]:
+    """Return a hold for want of a verdict where the plan says that it ends by itself."""
+    hold = rollout["hold"] if rollout else None
+    if hold and hold["kind"] == "inconclusive" and then == "roll_back":
+        return [f"held, and never rolled back: {hold['reason']}"]
     return []
 
 

@@ -19,7 +19,7 @@ from tests.canary.soak.watched import NAME
 
 STAGE_S = 30
 # Fewer are read faster; how they are judged is not the matter here.
-LEFT_OUT = ("inter_token", "tokens_per_second", "finish_reasons", "output_length")
+LEFT_OUT = ("inter_token", "longest_gap", "tokens_per_second", "finish_reasons", "output_length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ def write_files(folder: Path, url: str, scenario: Scenario) -> Files:
             "rollback": "60s",
             "promote": "120s",
             "inconclusive": "400s",
+            "unproven": "400s",
             "unwatched": "300s",
             "then": scenario.then,
         },

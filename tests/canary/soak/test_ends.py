@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from tests.canary.simulator.world import TRUE, Intent, Revision, Status, Target, World
-from tests.canary.soak.ends import CANARY, End, early_steps, end_of, false_alarms, lost_edits
+from tests.canary.soak.ends import (
+    CANARY,
+    End,
+    early_steps,
+    end_of,
+    endless_holds,
+    false_alarms,
+    lost_edits,
+)
 from tests.canary.soak.watched import Edit
 
 OLD = "r1-predictor-00001"
@@ -92,3 +100,12 @@ def test_a_hold_for_a_foreign_edit_needs_one(is_tools: bool, num_faults: int) ->
     edits = [STARTED, replace(STARTED, percent=33, is_tools=is_tools)]
 
     assert len(false_alarms({"phase": "stepping", "hold": FOREIGN}, edits)) == num_faults
+
+
+@pytest.mark.parametrize(("then", "num_faults"), [("roll_back", 1), ("hold", 0)])
+def test_a_hold_for_want_of_a_verdict_lasts_only_where_the_plan_says_so(
+    then: str, num_faults: int
+) -> None:
+    hold = {"kind": "inconclusive", "reason": "", "since": 0.0}
+
+    assert len(endless_holds({"phase": "stepping", "hold": hold}, then)) == num_faults

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from predictor.metrics import GENERATING_ROUTES
 from predictor.protocol import messages
+from tests.predictor.server.gauges import wait_until
 
 PATHS = {
     "infer": "/v2/models/r1/infer",
@@ -56,9 +58,24 @@ def test_a_generation_is_counted_timed_and_measured(predictor: Any, rest: httpx.
     # "1", "2" and the end.
     assert added("r1_completion_tokens_sum") == 3
     assert added("r1_inter_token_seconds_count") == 2
+    assert added("r1_longest_gap_seconds_count") == 1
     assert added("r1_finish_reasons_total", reason="eos_token") == 1
     assert value(after, "r1_requests_in_flight", protocol="rest") == 1, "the scrape itself"
     assert value(after, "r1_sequences_running") == value(after, "r1_kv_blocks_used") == 0
+
+
+def test_a_stream_that_its_client_leaves_has_a_longest_gap(
+    predictor: Any, rest: httpx.Client
+) -> None:
+    name = "r1_longest_gap_seconds_count"
+    before = value(scrape(predictor.url), name)
+    body = {"text_input": "hello", "parameters": {"ignore_eos": True, "max_tokens": 3000}}
+    with rest.stream("POST", "/generate_stream", json=body) as answer:
+        events = (line for line in answer.iter_lines() if line.startswith("data:"))
+        first_three = list(islice(events, 3))
+
+    assert len(first_three) == 3
+    wait_until(lambda: value(scrape(predictor.url), name) == before + 1)
 
 
 @pytest.mark.parametrize("route", GENERATING_ROUTES["rest"])
