@@ -1,7 +1,7 @@
 """The rollout tool's Job: its rollout file and manifest as the program reads them."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +11,10 @@ from typer.exceptions import TyperException
 
 from canary.__main__ import app
 from canary.errors import InputError
+from canary.gate.target import file_in, parse_header
 from canary.plan import RolloutPlan
 from canary.rollout_file import read_manifest, read_rollout_file
-from manifests.lint.faults import Finding, at, mapping
+from manifests.lint.faults import Finding, at, items, mapping
 from manifests.lint.faults import Path as FieldPath
 from manifests.lint.pods import Pod
 from manifests.lint.render import Document
@@ -45,18 +46,18 @@ def check(target: Target) -> Iterator[Finding]:
 def _container(
     target: Target, pod: Pod, place: FieldPath, container: dict[str, Any]
 ) -> Iterator[Finding]:
-    command, arguments = ([str(w) for w in container.get(f) or ()] for f in ("command", "args"))
-    # run.sh adds what is secret.
-    name, *given = [*command[1:], *arguments] if command[0] == PROGRAM else ["run", *arguments]
-    if name not in _commands():
-        rule = f"{name} must be one of {listed(sorted(_commands()))} ({PROGRAM})"
+    words = (str(word) for field in ("command", "args") for word in container.get(field) or ())
+    program, *given = words
+    if program != PROGRAM or not given or given[0] not in _commands():
+        rule = f"must be {PROGRAM} and one of {listed(sorted(_commands()))} ({OURS})"
         yield Finding(pod.document, (*place[:-1], "command"), rule)
         return
     try:
-        parsed = _commands()[name].make_context(PROGRAM, given, auto_envvar_prefix=None).params
+        parsed = _parse(*given)
     except TyperException as error:
         yield Finding(pod.document, place, f"{error.format_message().rstrip('.')} ({PROGRAM})")
         return
+    yield from _headers(pod, place, container, parsed.get("header") or ())
     if "file" in parsed:
         found = mounted_file(target, pod, container, parsed["file"])
         if found is None:
@@ -66,10 +67,36 @@ def _container(
             yield from _rollout(target, pod, *found)
 
 
+def _parse(name: str, *given: str) -> dict[str, Any]:
+    """Return what the program's own parser reads; raises TyperException."""
+    context = _commands()[name].make_context(PROGRAM, list(given), auto_envvar_prefix=None)
+    parameters: dict[str, Any] = context.params
+    return parameters
+
+
 @cache
 def _commands() -> dict[str, Any]:
     commands: Any = typer.main.get_command(app)
     return dict(commands.commands)
+
+
+def _headers(
+    pod: Pod, place: FieldPath, container: dict[str, Any], headers: Sequence[str]
+) -> Iterator[Finding]:
+    mounts = [str(mount.get("mountPath")) for mount in items(container, "volumeMounts")]
+    for header in headers:
+        try:
+            name, value = parse_header(header)
+        except InputError as error:
+            yield Finding(pod.document, place, f"{error} ({PROGRAM})")
+            continue
+        file = file_in(value)
+        if file is None and name.lower() == "authorization":
+            rule = f"must end in @ and a file: the process list shows it ({OURS})"
+            yield Finding(pod.document, place, rule, f"--header={name}")
+        elif file is not None and not any(file.is_relative_to(mount) for mount in mounts):
+            rule = f"must be in a volume: {', '.join(mounts)} ({OURS})"
+            yield Finding(pod.document, place, rule, f"--header={header}")
 
 
 def _rollout(target: Target, pod: Pod, document: Document, key: str) -> Iterator[Finding]:

@@ -13,6 +13,11 @@ from tests.manifests.lint.planting import GONE, lines, plant
 
 TARGET = "canary"
 CONTAINER = ("spec", "template", "spec", "containers", 0)
+HEADER = (*CONTAINER, "args", 4)
+VOLUMES = (
+    "/etc/r1-canary, /var/run/secrets/r1-canary, /var/run/secrets/kubernetes.io/serviceaccount, "
+    "/results, /tmp"
+)
 ROLLOUT = ("data", "rollout.yaml")
 
 
@@ -95,6 +100,26 @@ def test_what_the_program_would_refuse_is_a_fault(
             id="no-such-choice",
         ),
         pytest.param(
+            {(*CONTAINER, "command"): ["/etc/r1-canary.sh", "run"]},
+            "must be r1-canary and one of abort, history, lint, pause",
+            id="another-program",
+        ),
+        pytest.param(
+            {HEADER: "--header=Authorization"},
+            "--header must be of the form 'Name: value'",
+            id="no-header",
+        ),
+        pytest.param(
+            {HEADER: "--header=Authorization: Bearer a.b.c"},
+            "args = --header=Authorization: must end in @ and a file: the process list shows it",
+            id="a-token-in-the-command-line",
+        ),
+        pytest.param(
+            {HEADER: "--header=Authorization: Bearer @/run/token"},
+            f"Bearer @/run/token: must be in a volume: {VOLUMES} (ours)",
+            id="a-token-that-is-not-mounted",
+        ),
+        pytest.param(
             {("spec", "template", "spec", "volumes", 0): GONE},
             "must name a volume (Kubernetes)",
             id="no-volume",
@@ -111,7 +136,11 @@ def test_a_pod_that_cannot_follow_is_a_fault(
     ("field", "words", "rule"),
     [
         ("args", [], "Missing argument 'service' (r1-canary)"),
-        ("command", ["r1-canary", "watch"], "watch must be one of abort, history, lint, pause"),
+        (
+            "command",
+            ["r1-canary", "watch"],
+            "must be r1-canary and one of abort, history, lint, pause",
+        ),
     ],
 )
 def test_a_watchdog_that_the_program_would_not_start_is_a_fault(
