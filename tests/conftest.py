@@ -1,12 +1,15 @@
 """Options of the whole suite, and the two servers that most of it shares."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from tests.manifests.api.api_server import api_server
+from tests.parallel import Scheduling, give_way, is_timed
 from tests.predictor.server.conftest import STOP_TIMEOUT_S, Predictor, start_predictor
 
 
@@ -21,6 +24,15 @@ def pytest_configure() -> None:
     """Let Ctrl-C reach what the tests start, though a shell has begun them in its background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ and not is_timed(item.nodeid):
+        give_way()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,51 @@
+"""Which tests run beside which, where pytest has several workers; ``make test`` has two.
+
+What is bounded in time runs in one worker, one test after another and at a normal priority. What
+runs beside it gives way: its worker, with all that it starts, has a low priority.
+"""
+
+import os
+from pathlib import PurePath
+
+from xdist.scheduler import LoadScopeScheduling
+
+_TIMED = tuple(
+    PurePath("tests", folder)
+    for folder in (
+        *("canary/prometheus", "loadtest", "predictor", "protocol"),
+        *("manifests/mesh", "manifests/single_host"),
+    )
+)
+# An API server takes 20 s to start: those who share one stay together.
+_OF_API = tuple(
+    PurePath("tests", folder)
+    for folder in ("canary/cluster", "canary/commands", "canary/simulator", "manifests/api")
+)
+# A tenth of a core's time beside what is timed, so that nothing starves.
+_LOW = 10
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives a worker the timed tests, then each the next group; the largest groups come first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of the tests that one worker runs in turn."""
+    path = PurePath(nodeid.partition("::")[0])
+    if is_timed(nodeid):
+        return "timed"
+    return "api" if any(path.is_relative_to(folder) for folder in _OF_API) else str(path)
+
+
+def is_timed(nodeid: str) -> bool:
+    """Return whether it is among the tests with bounds in time."""
+    path = PurePath(nodeid.partition("::")[0])
+    return any(path.is_relative_to(folder) for folder in _TIMED)
+
+
+def give_way() -> None:
+    """Let what has a normal priority come first, for good."""
+    os.nice(max(0, _LOW - os.nice(0)))
