@@ -53,6 +53,6 @@ class SequenceTimer:
 
     def close(self, now_s: float) -> None:
         """Record one that was cut off: its wait for the token that never came counts as a gap."""
-        if self._num_tokens > 1 and not self._has_ended:
+        if self._first_at_s is not None and not self._has_ended:
             longest_s = max(self._longest_gap_s, now_s - self._last_at_s)
             self._metrics.longest_gap.observe(longest_s)

@@ -26,8 +26,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     return Scheduling(config, log)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give schemathesis' tests, one an operation, ids of their own, as their names are.
+
+    pytest 9.2 makes an id of originalname; of tests with one id pytest-xdist runs one.
+    """
+    operation = item.name.partition("[")[2].removesuffix("]")
+    if operation and item.id.params is None:
+        item._id = item.id.with_params(operation)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -77,6 +77,9 @@ def _give(command: Command, opened: Opened, output: Output) -> ExitStatus:
     if command is Command.PAUSE and rollout.hold is not None:
         _await_landing(rollout, opened)
     stored = opened.store.read() or Stored()
+    if stored.rollout:
+        # What became of it meanwhile.
+        rollout = load(stored.rollout)
     box = outbox.load(stored.outbox)
     show(rollout, box.kept, opened.cluster.now(), output)
     new = [told for told in box.kept if told.number is not None and told.number > last]
@@ -134,11 +137,12 @@ def _await_landing(rollout: Rollout, opened: Opened) -> None:
     """
     if not moves.is_under_way(rollout):
         return
+    pending = {rollout.wanted, *rollout.superseded} - {rollout.known}
     name, surroundings = opened.service.name, opened.surroundings
     deadline = surroundings.monotonic() + _LANDED_S
     first = service = opened.cluster.read_service(opened.service.namespace, name)
     while surroundings.monotonic() < deadline:
-        if live_of(service) != rollout.known:
+        if live_of(service) in pending:
             say(f"a patch that was under way has landed: {service.percent} %")
             return
         if service.resource_version != first.resource_version:

@@ -14,18 +14,18 @@ from canary.record.quantity import moment
 from canary.rollout.advance import OVER
 from canary.rollout.begin import NOTHING, min_replicas_of
 from canary.rollout.parts import Part
-from canary.rollout.service import Service
 from canary.rollout.state import Rollout
 from canary.rollout.stored import load
 
-_POLL_S = 2.0
+_POLL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class InTurn:
     """``find`` reads the service anew.
 
-    ``drive`` brings the stored rollout, or a new one, to its end or to where it stops.
+    ``drive`` brings the stored rollout, or a new one, to its end or to where it stops. ``check``
+    raises what only a new one is not to begin with: who left users split is to be gone on with.
     """
 
     parts: tuple[Part, ...]
@@ -33,6 +33,7 @@ class InTurn:
     drive: Callable[[Opened, Rollout | None], ExitStatus]
     attempt: str | None
     output: Output
+    check: Callable[[], None]
 
     def run(self) -> ExitStatus:
         """Return how the last of them ended, or why it did not."""
@@ -53,7 +54,7 @@ class InTurn:
             raise InputError(NOTHING)
         if left[0].is_restore:
             return self._restore()
-        return self._after(left[0], self.drive(opened, _begin(opened, left)))
+        return self._after(left[0], self.drive(opened, self._begin(opened, left)))
 
     def _part_of(self, rollout: Rollout) -> Part | None:
         return next((part for part in self.parts if part.is_of(rollout)), None)
@@ -66,6 +67,11 @@ class InTurn:
             return self._restore()
         if self.output is Output.JSON:
             show(ended, (), now, self.output)
+        if part is None and status is ExitStatus.PROMOTED and ended.plan.restore is not None:
+            raise InputError(
+                "the new version is promoted; minReplicas was to be put back after it, and the "
+                "file or its manifest is another by now: `run FILE` with another attempt begins it"
+            )
         return status
 
     def _is_followed(self, part: Part, status: ExitStatus) -> bool:
@@ -84,10 +90,7 @@ class InTurn:
         restore = self.parts[-1]
         own = min_replicas_of(restore.template)
         try:
-            opened = self._settled(restore.plan.limits.promote)
-            if parts_left(opened, self.parts) != (restore,):
-                raise InputError("another template is live than the one that was promoted")
-            rollout = _begin(opened, (restore,))
+            rollout, opened = self._begin_restore(restore)
         except CanaryError:
             say(
                 f"the new version is promoted; only the rollout that puts minReplicas {own} back "
@@ -97,31 +100,49 @@ class InTurn:
         say(f"the new version is promoted; rollout {rollout.id} puts minReplicas {own} back")
         return self._after(restore, self.drive(opened, rollout))
 
-    def _settled(self, limit_s: float) -> Opened:
-        """Return the service once it is Ready, which just after a promotion it may not be.
+    def _begin(self, opened: Opened, left: tuple[Part, ...]) -> Rollout:
+        self.check()
+        part, *then = left
+        return begin_rollout(opened, part, then=then, id=secrets.token_hex(16))
 
-        After so long it is returned as it is: the preflight says what is wrong with it.
+    def _begin_restore(self, restore: Part) -> tuple[Rollout, Opened]:
+        """Return the rollout once nothing refuses it any more.
+
+        Just after a promotion the service may not be Ready, or its revision not be scraped often
+        enough: for limits.promote every refusal is asked about again.
         """
-        opened = self.find()
-        if _is_ready(opened.service):
-            return opened
-        say(f"{opened.service.name} is waited for, to be Ready, for {limit_s:g} s at most")
+        opened, limit_s = self.find(), restore.plan.limits.promote
         monotonic, sleep = opened.surroundings.monotonic, opened.surroundings.sleep
-        deadline = monotonic() + limit_s
-        while not _is_ready(opened.service) and monotonic() < deadline:
+        deadline, has_said = monotonic() + limit_s, False
+        while True:
+            try:
+                return self._begin_now(restore, opened), opened
+            except _Another:
+                raise
+            except InputError as error:
+                if monotonic() >= deadline:
+                    raise
+                if not has_said:
+                    say(f"not yet, and tried again for {limit_s:g} s: {error}")
+                has_said = True
             sleep(_POLL_S)
             opened = self.find()
-        return opened
+
+    def _begin_now(self, restore: Part, opened: Opened) -> Rollout:
+        if parts_left(opened, self.parts) != (restore,):
+            raise _Another
+        rollout = self._begin(opened, (restore,))
+        # The preflight reads anew what has changed since.
+        if rollout.known.fingerprint != opened.service.fingerprint:
+            raise _Another
+        return rollout
 
 
-def _begin(opened: Opened, left: tuple[Part, ...]) -> Rollout:
-    part, *then = left
-    return begin_rollout(opened, part, then=then, id=secrets.token_hex(16))
+class _Another(InputError):
+    """Somebody has written another template since the promotion."""
 
-
-def _is_ready(service: Service) -> bool:
-    ready = service.conditions.get("Ready")
-    return ready is not None and ready.status == "True"
+    def __init__(self) -> None:
+        super().__init__("another template is live than the one that was promoted")
 
 
 def _why_not_this(rollout: Rollout) -> str:

@@ -34,8 +34,8 @@ Domain = Annotated[
 Header = Annotated[
     list[str] | None,
     typer.Option(
-        help="'Name: value' of each request to the tag hosts; a value that ends in @/a/file ends "
-        "in its line, read at each request; may be repeated."
+        help="'Name: value' of each request to the tag hosts; a last word @/a/file is the line in "
+        "that file, read at each request; may be repeated."
     ),
 ]
 Ca = Annotated[Path | None, typer.Option(help="CA certificates of --gateway-url, in PEM.")]

@@ -67,7 +67,7 @@ def preflight(
     ``then`` are the rollouts that are to follow: what can be told of them is told now.
     """
     cluster, service, plan = opened.cluster, opened.service, part.plan
-    metrics = _ask_prometheus(plan, service.rolled_out)
+    metrics = _ask_prometheus(plan, service.rolled_out, service.previous_rolled_out)
     rate_rps = metrics.rate_rps if rate_rps is None else rate_rps
     rights = _again(lambda: cluster.missing_permissions(plan.namespace, plan.service))
     admitted = _dry_run(cluster, service, part.template, rights)
@@ -141,7 +141,7 @@ class _Metrics:
     unreachable: str = ""
 
 
-def _ask_prometheus(plan: RolloutPlan, stable: str) -> _Metrics:
+def _ask_prometheus(plan: RolloutPlan, stable: str, previous: str) -> _Metrics:
     if not stable:
         return _Metrics()
     reader = PrometheusReader(plan.prometheus)
@@ -154,7 +154,8 @@ def _ask_prometheus(plan: RolloutPlan, stable: str) -> _Metrics:
             *caps_exceeded(plan, shares, counts),
             *silent(plan, shares, counts, num_requests),
         )
-        rate_rps = reader.rate(stable, _LATELY_S)
+        # Just after a promotion most of what came lately went to the revision before.
+        rate_rps = reader.rate([name for name in (stable, previous) if name], _LATELY_S)
         return _Metrics(rate_rps, digests.get(stable), tuple(lacks), warnings, counts)
     except Unreachable as error:
         return _Metrics(unreachable=str(error))

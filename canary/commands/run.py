@@ -88,7 +88,7 @@ def run(
     service = partial(find, cluster, plan.namespace, plan.service, surroundings)
     drive = _Drive(gateway, telling, output, is_ended_by_hold=exit_on_hold, attempt=attempt)
     with signals():
-        return InTurn(parts, service, drive, attempt, output).run()
+        return InTurn(parts, service, drive, attempt, output, gateway.check).run()
 
 
 @dataclass(frozen=True, slots=True)

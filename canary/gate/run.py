@@ -104,7 +104,11 @@ def _await_ready(arms: Mapping[str, Revision], model: str | None, work: Work) ->
     deadline = time.monotonic() + READY_S
     calls = [partial(revision.find_model, model) for revision in arms.values()]
     while True:
-        found = dict(zip(arms, work.do(calls), strict=True))
+        try:
+            found = dict(zip(arms, work.do(calls), strict=True))
+        except InputError as error:
+            # A header's file: who renews it may be about to mend it.
+            found = dict.fromkeys(arms, Failure(str(error)))
         failed = {arm: failure.reason for arm, failure in found.items() if failure is not None}
         if not failed:
             return

@@ -12,7 +12,8 @@ from canary.errors import InputError
 # What every client and server takes in a field's value (RFC 9110, 5.5).
 _VALUE: Final = r"[!-~](?:[\t -~]*[!-~])?"
 _HEADER: Final = re.compile(rf"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*({_VALUE})[\t ]*")
-_FILE: Final = re.compile(r"(.*)@(/\S+)")
+# After a blank or nothing: elsewhere @/ is a value's own.
+_FILE: Final = re.compile(r"((?:.*[\t ])?)@(/.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Gateway:
     def make(
         cls, url: str | None, domain: str | None, headers: Sequence[str], ca_file: Path | None
     ) -> Self:
-        """Return it as the flags say; raises InputError, also where a file cannot be read."""
+        """Return it as the flags say; raises InputError, and reads no file."""
         if (url is None) != (domain is None):
             raise InputError("--gateway-url and --domain go together, and one is missing")
         if url is not None and not re.fullmatch(r"https?://[^/\s?#@]+/?", url):
@@ -53,12 +54,13 @@ class Gateway:
         if ca_file is not None and (url is None or not url.startswith("https:")):
             raise InputError("--ca needs a --gateway-url of https")
         ca = None if ca_file is None else str(ca_file)
-        gateway = cls(url, domain, dict(map(parse_header, headers)), ca)
-        # Told now, and not by a gate that waits with the new template already live.
-        trust(ca)
-        for value in gateway.headers.values():
+        return cls(url, domain, dict(map(parse_header, headers)), ca)
+
+    def check(self) -> None:
+        """Raise InputError where a file cannot be read, before the new template is live."""
+        trust(self.ca_file)
+        for value in self.headers.values():
             _with_file(value)
-        return gateway
 
     def targets(self, service: str, namespace: str) -> tuple[Target, Target]:
         """Return where the canary and the stable revision are asked, in this order.

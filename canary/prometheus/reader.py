@@ -72,12 +72,12 @@ class PrometheusReader:
         except Unreadable as error:
             return [str(error)]
 
-    def rate(self, revision: str, window_s: float) -> float | None:
-        """Return a revision's requests per second lately, by its counters; None where unknown."""
+    def rate(self, revisions: Sequence[str], window_s: float) -> float | None:
+        """Return the revisions' requests per second lately, by their counters; None if unknown."""
         try:
             end = self.now()
             selector = Selector.parse(ended_requests())
-            series = self._raw([selector], (revision,), window_s, end)
+            series = self._raw([selector], tuple(revisions), window_s, end)
             span_s = max((s.times[-1] - s.times[0] for s in series), default=0.0)
             if span_s <= 0:
                 return None

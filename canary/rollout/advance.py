@@ -14,6 +14,7 @@ from canary.rollout.foreign import (
 )
 from canary.rollout.kill_switch import why_rescue
 from canary.rollout.obey import obey
+from canary.rollout.patience import is_stopped
 from canary.rollout.promoting import promote
 from canary.rollout.rolling_back import clean, drain, roll_back
 from canary.rollout.seen import Seen
@@ -73,7 +74,7 @@ def _notice(
     held = rollout.hold
     if why is None or (held is not None and (held.kind, held.reason) == (HoldKind.FOREIGN, why)):
         return rollout, ()
-    since = held.since if held is not None else now
+    since = held.since if held is not None and is_stopped(rollout) else now
     rollout, note = moves.hold(moves.forget_interval(rollout), HoldKind.FOREIGN, why, since)
     return rollout, (note,)
 

@@ -101,7 +101,9 @@ def demands(service: Service, target: Mapping[str, Any]) -> list[str]:
     """Return what the cluster must have to spare, beside what runs; nobody can promise it here."""
     lines = []
     for name, count in gpus_of(target).items():
-        replicas = max(1, int(target.get("minReplicas", 1)))
+        own = min_replicas_of(target)
+        # What is no number admission refuses, and a plan says so.
+        replicas = max(1, own) if isinstance(own, int) else 1
         beside = gpus_of(service.template).get(name, 0)
         lines.append(
             f"{count * replicas} {name} for the new revision ({replicas} x {count}), beside "

@@ -6,7 +6,7 @@ from canary.judgement.verdict import Verdict
 from canary.rollout import moves, route
 from canary.rollout.actions import Note
 from canary.rollout.foreign import why_foreign
-from canary.rollout.patience import is_stopped
+from canary.rollout.patience import is_stopped, is_without_verdict
 from canary.rollout.seen import Seen
 from canary.rollout.service import Service
 from canary.rollout.state import Command, Hold, HoldKind, Live, Phase, Rollout
@@ -58,7 +58,11 @@ def _resume(rollout: Rollout, seen: Seen, service: Service, now: float) -> Obeye
         return rollout, moves.refuse(seen, "it is not held")
     if hold.kind is HoldKind.FOREIGN:
         return _adopt(rollout, seen, service, hold, now)
+    is_blind = is_without_verdict(rollout, now)
     rollout = _release(rollout, hold, now)
+    if hold.kind is HoldKind.APPROVAL and is_blind:
+        text = "the step is judged on, not left: intervals have not counted of late"
+        return rollout, (Note("Resumed", text, is_warning=True),)
     resumed = Note("Resumed", f"a person ended the hold: {hold.reason}")
     is_against = seen.reading is not None and seen.reading.judged.verdict is Verdict.ROLL_BACK
     if hold.kind is not HoldKind.APPROVAL or is_against:

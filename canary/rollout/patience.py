@@ -21,6 +21,11 @@ def is_stopped(rollout: Rollout) -> bool:
     return rollout.hold is not None and rollout.hold.kind in OF_PERSONS
 
 
+def is_without_verdict(rollout: Rollout, now: float) -> bool:
+    """Return whether no interval has counted for so long that it would be held, were it not."""
+    return now - rollout.last_conclusive > _HELD_PART * rollout.plan.limits.inconclusive
+
+
 def why_overdue(rollout: Rollout, now: float) -> str | None:
     """Return why limits.total ends the rollout; the time that a person held it does not count."""
     if is_stopped(rollout):

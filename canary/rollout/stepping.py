@@ -151,9 +151,14 @@ def _conclude(
     rollout, regained = regain(rollout, now)
     notes = (*notes, *regained)
     stage = rollout.plan.stages[rollout.stage]
+    is_unproven = next_stage(rollout) is None and judged.verdict is not Verdict.PROMOTE
+    if is_unproven and rollout.hold is not None and rollout.hold.kind is HoldKind.APPROVAL:
+        held_s = rollout.held_s + max(0.0, now - rollout.hold.since)
+        rollout = replace(rollout, hold=None, held_s=held_s)
+        notes = (*notes, Note("HoldEnded", f"no longer proven: {judged.reason}", is_warning=True))
     if is_stopped(rollout) or not _has_minimums(rollout, stage):
         return Advance(rollout, Wait(moves.POLL_S), notes)
-    if next_stage(rollout) is None and judged.verdict is not Verdict.PROMOTE:
+    if is_unproven:
         rollout = replace(rollout, due_since=rollout.due_since or now)
         return lose_patience(rollout, seen, service, judged.reason, now, notes=notes)
     if stage.approval:

@@ -55,12 +55,3 @@ def test_the_command_is_taken_and_goes_on_to_the_cluster(
     (tmp_path / "token").write_text("a.b.c\n")
     assert _run(words, tmp_path) == ExitStatus.UNREACHABLE
     assert "the cluster at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
-
-
-def test_without_a_token_nothing_is_begun(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _run(words, tmp_path) == ExitStatus.BAD_INPUT
-    assert capsys.readouterr().err == (
-        f"r1-canary: --header reads {tmp_path}/token: No such file or directory\n"
-    )

@@ -73,14 +73,14 @@ def test_a_header_s_file_that_cannot_be_sent_is_refused_without_its_content(
     if content is not None:
         token.write_bytes(content)
     with pytest.raises(InputError, match=said) as caught:
-        Gateway.make(None, None, [f"A: Bearer @{token}"], None)
+        Gateway.make(None, None, [f"A: Bearer @{token}"], None).check()
     assert str(caught.value).startswith(f"--header reads {token}")
     assert "secret" not in str(caught.value)
 
 
 def test_a_header_s_file_that_is_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Is a directory"):
-        Gateway.make(None, None, [f"A: @{tmp_path}"], None)
+        Gateway.make(None, None, [f"A: @{tmp_path}"], None).check()
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_certificates_that_cannot_be_read_are_refused(
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=said):
-        Gateway.make("https://gw", "example.com", [], path)
+        Gateway.make("https://gw", "example.com", [], path).check()

@@ -89,7 +89,7 @@ def test_an_interval_of_less_than_two_scrapes_is_told(
     [
         pytest.param(lambda reader: reader.check([ERRORS], "r1", interval_s=30), id="check"),
         pytest.param(lambda reader: reader.now(), id="now"),
-        pytest.param(lambda reader: reader.rate("r1", 60), id="rate"),
+        pytest.param(lambda reader: reader.rate(["r1"], 60), id="rate"),
         pytest.param(lambda reader: reader.defaults_digest(["r1"]), id="digest"),
     ],
 )

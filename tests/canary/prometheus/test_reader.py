@@ -151,10 +151,10 @@ def test_an_interval_too_short_to_be_stored_is_a_gap(
 def test_the_requests_of_a_second_are_told_by_the_counters(
     reader: PrometheusReader, pairs: dict[str, Pair], samples: dict[str, Sample]
 ) -> None:
-    rate = reader.rate(pairs["moved"].stable.revision, 60)
+    rate = reader.rate([pairs["moved"].stable.revision], 60)
     assert rate is not None
     assert 200 / 60 <= rate <= 200
-    assert reader.rate("r9-00009", 60) is None
+    assert reader.rate(["r9-00009"], 60) is None
 
 
 def test_digests_of_the_defaults_are_told_by_revision(

@@ -133,3 +133,10 @@ def test_the_gpus_for_both_revisions_are_told():
 
 def test_a_template_without_gpus_demands_none():
     assert demands(SERVICE, TARGET) == []
+
+
+@pytest.mark.parametrize("own", [None, "two"])
+def test_min_replicas_that_is_no_number_breaks_no_plan(own):
+    gpu = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
+    [line] = demands(SERVICE, {"containers": [gpu], "minReplicas": own})
+    assert line.startswith("1 nvidia.com/gpu")

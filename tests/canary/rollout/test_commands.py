@@ -186,3 +186,50 @@ def test_a_proven_bake_with_approval_is_promoted_by_resume():
     assert isinstance(bench.last.action, Wait)
     bench.go(20, command=Command.RESUME)
     assert bench.rollout.phase is Phase.PROMOTED
+
+
+def approved() -> Bench:
+    """Return a bench that waits for a person to leave the bake."""
+    bake = Step(percent=95, min_duration=60.0, min_requests=10, approval=True)
+    bench = Bench(plan=PLAN.model_copy(update={"gate": None, "bake": bake}))
+    bench.go(600)
+    assert (bench.rollout.stage, bench.rollout.hold.kind) == (2, HoldKind.APPROVAL)
+    return bench
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        pytest.param({"e_worse": 50.0}, id="speaks against it"),
+        pytest.param({"verdict": Verdict.INCONCLUSIVE}, id="no longer proven"),
+        pytest.param({"gap": "stale"}, id="no data"),
+        pytest.param({"problem": "prometheus does not answer"}, id="no Prometheus"),
+    ],
+)
+def test_a_resume_leaves_no_bake_whose_proof_is_gone(since):
+    bench = approved()
+    for name, value in since.items():
+        setattr(bench, name, value)
+    bench.go(3600)
+    bench.go(60, command=Command.RESUME)
+    assert bench.rollout.phase is not Phase.PROMOTED
+
+
+def test_a_resume_leaves_a_bake_that_is_proven_still():
+    bench = approved()
+    bench.go(3600)
+    bench.go(60, command=Command.RESUME)
+    assert bench.rollout.phase is Phase.PROMOTED
+
+
+def test_the_time_that_only_evidence_was_missing_counts_for_the_total():
+    limits = PLAN.limits.model_copy(update={"then": "hold"})
+    bench = Bench(plan=PLAN.model_copy(update={"gate": None, "limits": limits}), gap="stale")
+    bench.go(6000)
+    assert bench.rollout.hold.kind is HoldKind.INCONCLUSIVE
+    bench.model.edit(percent=6)
+    bench.model.tick()
+    bench.go(20)
+    assert bench.rollout.hold.kind is HoldKind.FOREIGN
+    bench.go(10, command=Command.RESUME)
+    assert bench.rollout.held_s < 60

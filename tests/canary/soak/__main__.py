@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.canary.soak.run import Outcome, num_lines, run
@@ -39,7 +40,9 @@ def _share_out(num_workers: int, arguments: list[str]) -> int:
         for number in range(num_workers)
     ]
     try:
-        lines = [line for worker in workers for line in _printed(worker)]
+        # All at once: one whose pipe is full waits for its reader.
+        with ThreadPoolExecutor(num_workers) as pool:
+            lines = [line for printed in pool.map(_printed, workers) for line in printed]
     finally:
         for worker in workers:
             worker.kill()
