@@ -9,7 +9,7 @@ import pytest
 from xdist.remote import Producer
 
 from tests.manifests.api.api_server import api_server
-from tests.parallel import Scheduling, give_way, is_timed
+from tests.parallel import TIMED, Scheduling, give_way, group_of
 from tests.predictor.server.conftest import STOP_TIMEOUT_S, Predictor, start_predictor
 
 
@@ -42,7 +42,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ and not is_timed(item.nodeid):
+    if "PYTEST_XDIST_WORKER" in os.environ and group_of(item.nodeid) != TIMED:
         give_way()
 
 

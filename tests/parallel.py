@@ -22,9 +22,13 @@ _TIMED = tuple(
         *("manifests/mesh", "manifests/single_host"),
     )
 )
-# An API server takes 20 s to start: those who share one stay together.
+# An API server takes 20 s to start, and a fifth of a core: those who share one stay together.
 _OF_API = tuple(
-    PurePath("tests", folder) for folder in ("canary/cluster", "canary/simulator", "manifests/api")
+    PurePath("tests", path)
+    for path in (
+        *("canary/cluster", "canary/commands/test_real_api.py", "canary/simulator"),
+        *("loadtest/coldstart", "manifests/api"),
+    )
 )
 # A tenth of a core's time beside what is timed, so that nothing starves.
 _LOW = 10
@@ -51,15 +55,9 @@ class Scheduling(LoadScopeScheduling):
 def group_of(nodeid: str) -> str:
     """Return the name of the tests that one worker runs in turn."""
     path = PurePath(nodeid.partition("::")[0])
-    if is_timed(nodeid):
-        return TIMED
-    return "api" if any(path.is_relative_to(folder) for folder in _OF_API) else str(path)
-
-
-def is_timed(nodeid: str) -> bool:
-    """Return whether it is among the tests with bounds in time."""
-    path = PurePath(nodeid.partition("::")[0])
-    return any(path.is_relative_to(folder) for folder in _TIMED)
+    if any(path.is_relative_to(folder) for folder in _OF_API):
+        return "api"
+    return TIMED if any(path.is_relative_to(folder) for folder in _TIMED) else str(path)
 
 
 def give_way() -> None:

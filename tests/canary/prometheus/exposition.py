@@ -3,7 +3,7 @@
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,7 +57,9 @@ def serving(pod: Pod) -> Iterator[Pod]:
             self.send_response(200 if pod.is_up else 503)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
-            self.wfile.write(text.encode())
+            # Prometheus gives up a scrape that comes late, as on a busy machine.
+            with suppress(BrokenPipeError):
+                self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
             pass

@@ -37,15 +37,28 @@ def judge(scenario: Scenario, watched: Watched, old: str) -> Judged:
     world = watched.universe.controller.tracked[NAME].world
     state = watched.state()
     rollout = json.loads(state["rollout"])["rollout"] if state.get("rollout") else None
+    edits, old = since_begun(watched.edits, rollout, old)
     end = end_of(world, rollout, old)
     faults = [] if end else [f"ended as {_told(world, rollout)}"]
     if end is End.NEW and scenario.is_bad:
         faults.append(f"a canary that is {scenario.canary} got all users")
-    faults += false_alarms(rollout, watched.edits)
+    faults += false_alarms(rollout, edits)
     faults += endless_holds(rollout, scenario.then)
-    faults += lost_edits(watched.edits)
-    faults += early_steps(watched.edits)
+    faults += lost_edits(edits)
+    faults += early_steps(edits)
     return Judged(end, tuple(faults))
+
+
+def since_begun(
+    edits: list[Edit], rollout: dict[str, Any] | None, old: str
+) -> tuple[list[Edit], str]:
+    """Return the edits since the rollout has begun, and the template that served by then.
+
+    What another has edited before, while the preflight failed, is what the rollout begins with.
+    """
+    began = rollout["began"] if rollout else float("inf")
+    before = [edit for edit in edits if edit.at < began and not edit.is_tools]
+    return [edit for edit in edits if edit not in before], before[-1].template if before else old
 
 
 def end_of(world: World, rollout: dict[str, Any] | None, old: str) -> End | None:

@@ -13,6 +13,7 @@ from tests.canary.soak.ends import (
     endless_holds,
     false_alarms,
     lost_edits,
+    since_begun,
 )
 from tests.canary.soak.watched import Edit
 
@@ -109,3 +110,16 @@ def test_a_hold_for_want_of_a_verdict_lasts_only_where_the_plan_says_so(
     hold = {"kind": "inconclusive", "reason": "", "since": 0.0}
 
     assert len(endless_holds({"phase": "stepping", "hold": hold}, then)) == num_faults
+
+
+@pytest.mark.parametrize(
+    ("began", "num_edits", "old"), [(20.0, 2, "a"), (40.0, 1, "c")], ids=["after", "before"]
+)
+def test_a_rollout_begins_with_what_another_has_edited_before(
+    began: float, num_edits: int, old: str
+) -> None:
+    foreign = replace(STARTED, at=30.0, is_tools=False, template="c")
+    later = replace(STARTED, at=60.0)
+
+    kept, template = since_begun([foreign, later], {"began": began}, "a")
+    assert (len(kept), template) == (num_edits, old)
