@@ -1,5 +1,6 @@
 """Options of the whole suite, and the two servers that most of it shares."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from xdist.remote import Producer
 
 from tests.manifests.api.api_server import api_server
-from tests.parallel import TIMED, Scheduling, give_way, group_of
+from tests.parallel import Scheduling, give_way, is_bounded
 from tests.predictor.server.conftest import STOP_TIMEOUT_S, Predictor, start_predictor
 
 
@@ -41,8 +42,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item._id = item.id.with_params(operation)
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of garbage collections, of which each would take a second.
+
+    In the middle of a test that is a stall of whatever the test measures.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ and group_of(item.nodeid) != TIMED:
+    if "PYTEST_XDIST_WORKER" in os.environ and not is_bounded(item.nodeid):
         give_way()
 
 

@@ -1,7 +1,7 @@
 """Which tests run beside which, where pytest has several workers; ``make test`` has two.
 
-What is bounded in time runs in one worker, one test after another and at a normal priority. What
-runs beside it gives way: its worker, with all that it starts, has a low priority.
+What is bounded in time runs at a normal priority, the strictest of it in one worker, one test after
+another. What runs beside it gives way: its worker, with all that it starts, has a low priority.
 """
 
 import os
@@ -13,29 +13,32 @@ from typing import Final
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-TIMED: Final = "timed"
-
-_TIMED = tuple(
-    PurePath("tests", folder)
-    for folder in (
-        *("canary/commands", "canary/prometheus", "loadtest", "predictor", "protocol"),
-        *("manifests/mesh", "manifests/single_host"),
-    )
-)
-# An API server takes 20 s to start, and a fifth of a core: those who share one stay together.
-_OF_API = tuple(
-    PurePath("tests", path)
-    for path in (
+# By the name of a group, what is in it; the first that fits. Else each file is one.
+_GROUPS: Final = {
+    # An API server takes 20 s to start, and a fifth of a core: those who share one stay together.
+    "api": (
         *("canary/cluster", "canary/commands/test_real_api.py", "canary/simulator"),
         *("loadtest/coldstart", "manifests/api"),
-    )
-)
+    ),
+    # Numbers alone.
+    "analysis": ("loadtest/analysis", "loadtest/prompts", "loadtest/records", "loadtest/report"),
+    "protocol": ("predictor/protocol",),
+    # These wait for processes, for as long as a busy machine may take.
+    "prompt": ("canary/commands", "predictor/engine"),
+    "timed": (
+        *("canary/prometheus", "loadtest", "manifests/mesh", "manifests/single_host"),
+        *("predictor", "protocol"),
+    ),
+}
+_BOUNDED: Final = ("timed", "prompt")
+# The longest ones: whoever came to them last would run on alone.
+_FIRST: Final = (*_BOUNDED, "tests/canary/soak/test_soak.py")
 # A tenth of a core's time beside what is timed, so that nothing starves.
-_LOW = 10
+_LOW: Final = 10
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives a worker the timed tests, then each the next group; the largest come first."""
+    """Gives each worker one of the longest groups, then the next; the largest come first."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
@@ -47,17 +50,24 @@ class Scheduling(LoadScopeScheduling):
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         # Also where others are more: a worker that gave way keeps its low priority.
-        if TIMED in self.workqueue:
-            self.workqueue.move_to_end(TIMED, last=False)
+        for group in reversed(_FIRST):
+            if group in self.workqueue:
+                self.workqueue.move_to_end(group, last=False)
         super()._assign_work_unit(node)
 
 
 def group_of(nodeid: str) -> str:
     """Return the name of the tests that one worker runs in turn."""
     path = PurePath(nodeid.partition("::")[0])
-    if any(path.is_relative_to(folder) for folder in _OF_API):
-        return "api"
-    return TIMED if any(path.is_relative_to(folder) for folder in _TIMED) else str(path)
+    for name, parts in _GROUPS.items():
+        if any(path.is_relative_to(PurePath("tests", part)) for part in parts):
+            return name
+    return str(path)
+
+
+def is_bounded(nodeid: str) -> bool:
+    """Return whether it is among the tests with bounds in time."""
+    return group_of(nodeid) in _BOUNDED
 
 
 def give_way() -> None:
