@@ -62,7 +62,7 @@ soak: $(INSTALLED)
 	$(VENV)/bin/python -m tests.canary.soak --kills 1000 --faults 1000
 
 test: $(INSTALLED)
-	$(VENV)/bin/pytest -n 2
+	$(VENV)/bin/pytest
 
 nightly: $(INSTALLED)
 	$(VENV)/bin/pytest -m nightly

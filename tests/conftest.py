@@ -1,16 +1,13 @@
 """Options of the whole suite, and the two servers that most of it shares."""
 
 import gc
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from xdist.remote import Producer
 
 from tests.manifests.api.api_server import api_server
-from tests.parallel import Scheduling, give_way, is_bounded
 from tests.predictor.server.conftest import STOP_TIMEOUT_S, Predictor, start_predictor
 
 
@@ -27,21 +24,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    return Scheduling(config, log)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give schemathesis' tests, one an operation, ids of their own, as their names are.
-
-    pytest 9.2 makes an id of originalname; of tests with one id pytest-xdist runs one.
-    """
-    operation = item.name.partition("[")[2].removesuffix("]")
-    if operation and item.id.params is None:
-        item._id = item.id.with_params(operation)
-
-
 def pytest_collection_finish() -> None:
     """Leave what was collected out of garbage collections, of which each would take a second.
 
@@ -49,11 +31,6 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ and not is_bounded(item.nodeid):
-        give_way()
 
 
 @pytest.fixture(scope="session")
