@@ -48,10 +48,8 @@ def begin(
     """
     restored = stable_fingerprint or service.fingerprint
     template = merge(plan, target_predictor)
-    found = refusals(plan, service, pods, template)
-    if not found and dry_run_fingerprint in (service.fingerprint, restored):
-        found = [NOTHING]
-    if found:
+    is_live = dry_run_fingerprint in (service.fingerprint, restored)
+    if found := refusals(plan, service, pods, template) or ([NOTHING] if is_live else []):
         raise InputError("; ".join(found))
     known = Live(service.fingerprint, service.percent)
     return Rollout(
