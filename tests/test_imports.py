@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
 LIST_MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
 
+@cache
 def modules_after(statement: str) -> set[str]:
     """Return what an interpreter holds after one statement, which must print nothing."""
     result = subprocess.run(

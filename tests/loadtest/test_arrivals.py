@@ -138,7 +138,7 @@ OPEN_LOOPS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     loop=OPEN_LOOPS,
     seed=st.integers(0, 2**63 - 1),

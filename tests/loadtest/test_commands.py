@@ -1,5 +1,6 @@
 """r1-loadtest as its users meet it: exit statuses, the banner, files, Ctrl-C."""
 
+import io
 import json
 import os
 import re
@@ -7,7 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -43,13 +47,26 @@ def test_gates_that_are_met_end_with_0(server: NullServer) -> None:
     assert run(server, "--rate=200", "--duration-s=0.6", *gates) == ExitCode.PASS
 
 
-def test_a_gate_that_fails_ends_with_1(
-    server: NullServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status = run(server, "--rate=200", "--duration-s=0.5", "--slo=p50_e2e<100us")
+@dataclass(frozen=True, slots=True)
+class Ended:
+    status: int
+    printed: str
+    output: Path
 
-    assert status == ExitCode.FAIL
-    assert "FAIL         p50_e2e<100us" in capsys.readouterr().out
+
+@pytest.fixture(scope="module")
+def failed(server: NullServer, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """A run whose gate fails, for what every run leaves too."""
+    output, printed = tmp_path_factory.mktemp("failed") / "out", io.StringIO()
+    flags = ("--rate=200", "--duration-s=0.3", "--slo=p50_e2e<100us", f"--output={output}")
+    with redirect_stdout(printed):
+        status = run(server, *flags)
+    return Ended(status, printed.getvalue(), output)
+
+
+def test_a_gate_that_fails_ends_with_1(failed: Ended) -> None:
+    assert failed.status == ExitCode.FAIL
+    assert "FAIL         p50_e2e<100us" in failed.printed
 
 
 @pytest.mark.nightly
@@ -131,10 +148,10 @@ def test_target_rate_and_bounds_are_said_before_the_first_request(
     [
         "v2-stream",
         "grpc-stream",
-        "openai-chat-stream",
         *(
             pytest.param(protocol, marks=pytest.mark.nightly)
             for protocol in (
+                "openai-chat-stream",
                 "v2-infer",
                 "v2-generate",
                 "grpc-infer",
@@ -170,42 +187,43 @@ def test_every_protocol_is_carried_by_two_workers(
     assert np.load(output / "records.npy")["index"].tolist() == list(range(30))
 
 
-def test_a_run_leaves_its_report_its_page_and_its_requests(
-    server: NullServer, tmp_path: Path
-) -> None:
-    output = tmp_path / "out"
-
-    run(server, "--rate=100", "--duration-s=0.2", f"--output={output}")
-
-    assert {path.name for path in output.iterdir()} == {
+def test_a_run_leaves_its_report_its_page_and_its_requests(failed: Ended) -> None:
+    assert {path.name for path in failed.output.iterdir()} == {
         "report.json",
         "report.html",
         "requests.csv",
         "records.npy",
         "gaps.npy",
     }
-    num_sent = json.loads((output / "report.json").read_text())["counts"]["sent"]
-    assert len((output / "requests.csv").read_text().splitlines()) == num_sent + 1
+    num_sent = json.loads((failed.output / "report.json").read_text())["counts"]["sent"]
+    assert len((failed.output / "requests.csv").read_text().splitlines()) == num_sent + 1
 
 
-@pytest.mark.parametrize(
-    ("num_signals", "outcome"),
-    [
-        pytest.param(1, Outcome.OK, id="once"),
-        pytest.param(2, Outcome.UNFINISHED, id="twice", marks=pytest.mark.nightly),
-    ],
-)
-def test_ctrl_c_writes_what_was_measured(
-    tmp_path: Path, num_signals: int, outcome: Outcome
-) -> None:
+def test_ctrl_c_writes_what_was_measured(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with null_server("--service=700ms") as slow:
+
+        def interrupt() -> None:
+            wait_until(lambda: num_requests(slow) > 5)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        flags = ("--protocol=v2-infer", "--rate=50", f"--output={output}")
+        with meanwhile(interrupt):
+            status = main(["run", f"--target={slow.url}", *flags])
+
+    assert_interrupted(status, output, Outcome.OK)
+
+
+@pytest.mark.nightly
+def test_a_second_ctrl_c_waits_for_no_answer(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with null_server("--service=5s") as slow:
         command = [sys.executable, "-m", "loadtest", "run", f"--target={slow.url}"]
         flags = ["--protocol=v2-infer", "--rate=50", f"--output={output}"]
         with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True) as process:
             try:
-                wait_until(lambda: num_requests(slow) > 5, 20)
-                for _ in range(num_signals):
+                wait_until(lambda: num_requests(slow) > 5)
+                for _ in range(2):
                     process.send_signal(signal.SIGINT)
                     assert process.stderr is not None
                     # Signals that nobody has seen yet would be one.
@@ -214,28 +232,30 @@ def test_ctrl_c_writes_what_was_measured(
             finally:
                 process.kill()
 
+    assert_interrupted(status, output, Outcome.UNFINISHED)
+
+
+def assert_interrupted(status: int, output: Path, last: Outcome) -> None:
     report = load_report(output)
     assert isinstance(report, Report)
     assert status == ExitCode.INTERRUPTED
     assert report.run.end == "interrupted"
-    assert np.load(output / "records.npy")["outcome"][-1] == outcome
+    assert np.load(output / "records.npy")["outcome"][-1] == last
 
 
 def test_a_worker_that_is_killed_leaves_what_was_measured(
     server: NullServer, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    flags = ("--rate=200", "--duration-s=30", "--workers=2", f"--output={output}", *PATIENT)
-    command = [sys.executable, "-m", "loadtest", "run", f"--target={server.url}", *flags]
     before = num_requests(server)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            wait_until(lambda: num_requests(server) > before + 20, 20)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-            os.kill(int(children.split()[0]), signal.SIGKILL)
-            status = process.wait(20)
-        finally:
-            process.kill()
+
+    def kill_first_worker() -> None:
+        wait_until(lambda: num_requests(server) > before + 50)
+        os.kill(min(worker_pids()), signal.SIGKILL)
+
+    with meanwhile(kill_first_worker):
+        flags = ("--rate=400", "--duration-s=30", "--workers=2", f"--output={output}")
+        status = run(server, *flags)
 
     report = load_report(output)
     assert isinstance(report, Report)
@@ -335,6 +355,25 @@ def test_the_knee_of_one_server_is_found(server: NullServer, tmp_path: Path) -> 
     assert report.knee_rps.value is not None
     # An M/D/1 queue's 80th percentile of sojourns is three services at a load of 0.77.
     assert 65 < report.knee_rps.value < 85
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Have a thread do something to the block."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    yield
+    thread.join()
+
+
+def worker_pids() -> list[int]:
+    """Return the workers' of a run in this process; ids rise in the order of their start."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [
+        int(pid)
+        for pid in children
+        if b"\0loadtest.run\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def num_requests(server: NullServer) -> int:

@@ -26,7 +26,7 @@ def test_both_files_are_of_one_update_however_often_it_is_swapped(tmp_path: Path
     configmap = MountedConfigMap(tmp_path, generation="0", system_prompt="0")
 
     def swap() -> None:
-        for number in map(str, range(1000)):
+        for number in map(str, range(300)):
             configmap.update(generation=number, system_prompt=number)
 
     swapping = threading.Thread(target=swap)

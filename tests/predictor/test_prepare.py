@@ -7,10 +7,11 @@ import pytest
 from predictor.config import DEMO_MODEL_DIR
 from predictor.defaults import GenerationDefaults, OperatorDefaults
 from predictor.defaults_dir import Snapshot
+from predictor.engine.messages import Ready
 from predictor.engine.sequence import ThinkingBudget
-from predictor.errors import InvalidRequest
+from predictor.errors import InvalidRequest, ModelRefused
 from predictor.generation import GenerationOptions, GenerationRequest, Message
-from predictor.prepare import Preparer
+from predictor.prepare import Preparer, build_preparer
 from predictor.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer(DEMO_MODEL_DIR)
@@ -226,3 +227,23 @@ def test_control_tokens_in_the_system_prompt_are_plain_text() -> None:
 
     assert [i for i in spelled.prompt_ids if i >= 634] == [i for i in plain.prompt_ids if i >= 634]
     assert len(spelled.prompt_ids) > len(plain.prompt_ids)
+
+
+@pytest.mark.parametrize(
+    ("vocab_size", "eos_token_ids", "words"),
+    [
+        pytest.param(600, (3,), "token id 639, but the model's vocabulary ends at 599", id="size"),
+        pytest.param(640, (), "has an eos_token_id", id="no-eos"),
+        pytest.param(640, (640,), r"eos_token_id holds 640, must hold ids in 0\.\.639", id="range"),
+        pytest.param(
+            640, (3,), r"eos token has id 634, but the model ends at \[3\]", id="other-eos"
+        ),
+    ],
+)
+def test_a_tokenizer_of_another_model_is_refused(
+    vocab_size: int, eos_token_ids: tuple[int, ...], words: str
+) -> None:
+    ready = Ready(vocab_size, 4096, eos_token_ids, "cpu", "float32", 100)
+
+    with pytest.raises(ModelRefused, match=words):
+        build_preparer(TOKENIZER, GenerationDefaults(), ready)

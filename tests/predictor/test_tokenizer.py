@@ -44,7 +44,7 @@ def decode(ids: list[int]) -> str:
 ordinary_text = st.text(max_size=40).filter(lambda t: not any(c in t for c in CONTROL_TOKENS))
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(ordinary_text.filter(lambda t: "\ud800" not in t), min_size=1, max_size=3))
 def test_an_ordinary_chat_gets_the_ids_that_transformers_gives_it(contents: list[str]) -> None:
     messages = chat(*contents)
@@ -155,11 +155,11 @@ def test_text_costs_no_more_the_more_of_it_is_no_text() -> None:
     half = TOKENIZER.encode_raw("🙂")[1]
 
     def time_s() -> float:
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(3000):
             stream.feed(eos)
             stream.feed(half)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     first = time_s()
     time_s()
@@ -167,7 +167,7 @@ def test_text_costs_no_more_the_more_of_it_is_no_text() -> None:
     assert time_s() < 20 * first
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 639), max_size=30))
 def test_any_tokens_stream_to_what_they_decode_to_together(ids: list[int]) -> None:
     stream = TOKENIZER.decode_stream()

@@ -8,15 +8,13 @@ import pytest
 
 from canary.cluster.api import Api
 from canary.cluster.cluster import Cluster
-from canary.cluster.connection import open_transport
+from canary.cluster.connection import READ_S, open_transport
 from canary.cluster.transport import Transport
 from canary.rollout.service import Service
 from tests.canary.cluster.api import Dated, FakeTime, make_namespace, make_service, write_kubeconfig
 from tests.canary.cluster.faults import FaultyServer, faulty_server
 
 NAMESPACE = "canary-cluster"
-# Real seconds: of a server on loopback that keeps silent on purpose.
-READ_S = 0.3
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +62,22 @@ def faulty(transport: Transport) -> Iterator[FaultyServer]:
 
 
 @pytest.fixture
+def read_s() -> float:
+    """How long the tool's client waits for an answer; a test of a silent server sets less."""
+    return READ_S
+
+
+@pytest.fixture
 def faulty_api(
-    faulty: FaultyServer, bind: Callable[[Transport], Api], kubeconfig: Path, tmp_path: Path
+    faulty: FaultyServer,
+    bind: Callable[[Transport], Api],
+    kubeconfig: Path,
+    tmp_path: Path,
+    read_s: float,
 ) -> Api:
     """The tool's client with a faulty way to the real API server."""
     given = write_kubeconfig(kubeconfig, tmp_path / "faulty", token="none", server=faulty.url)
-    return bind(open_transport(given, None, read_s=READ_S))
+    return bind(open_transport(given, None, read_s=read_s))
 
 
 @pytest.fixture

@@ -206,6 +206,7 @@ def test_a_write_that_is_lost_on_the_way_is_done(
     assert _write(faulty_cluster, service, _percent(service, 10)).percent == 10
 
 
+@pytest.mark.parametrize("read_s", [0.5])
 def test_a_write_whose_answer_never_comes_is_looked_for(
     faulty: FaultyServer, faulty_cluster: Cluster, service: Service
 ) -> None:

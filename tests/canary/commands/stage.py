@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -17,10 +18,11 @@ import yaml
 
 from canary import __main__ as tool
 from canary.commands.surroundings import Surroundings
-from tests.canary.simulator.server import Dropped, Request, Response, Server
+from tests.canary.simulator.server import Dropped, NotYet, Request, Response, Server
 from tests.canary.simulator.services import predictor
 from tests.canary.simulator.universe import Universe
-from tests.canary.soak.process import ChildClock, SharedClock, fork
+from tests.canary.soak.process import SLEEPER, ChildClock, SharedClock, fork
+from tests.loadtest.net.certificates import Authority
 
 NAME = "r1"
 WALL_S = 90.0
@@ -70,10 +72,10 @@ class Child:
 
     def _read_tty(self) -> None:
         assert self.tty is not None
-        try:
-            self.screen += os.read(self.tty, 1 << 16)
-        except (BlockingIOError, OSError):
-            return
+        # Nothing more to read is BlockingIOError; OSError, once the command has ended.
+        with suppress(OSError):
+            while part := os.read(self.tty, 1 << 16):
+                self.screen += part
 
 
 @dataclass
@@ -90,7 +92,6 @@ class Stage:
     children: list[Child] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._frozen: list[Child] = []
         self.clock = SharedClock()
         self.clock.set(self.universe.now)
         self.server = Server(self._handle)
@@ -117,7 +118,7 @@ class Stage:
         """Write a rollout file, and its manifest beside it; return its path."""
         path = self.folder / name
         manifest = path.with_suffix(".manifest.yaml")
-        plan = _plan(self.server.url) | settings
+        plan = _plan(self.server.url, Authority(self.folder).path) | settings
         plan |= {"service": NAME, "namespace": self.namespace, "manifest": manifest.name}
         path.write_text(yaml.safe_dump(plan))
         service = {
@@ -138,7 +139,6 @@ class Stage:
         if controlling is not None:
             os.set_blocking(controlling, False)
         given = [str(argument) for argument in arguments]
-        self._freeze()
 
         def command() -> int:
             _redirect(out, tty)
@@ -154,23 +154,6 @@ class Stage:
         self.children.append(child)
         return child
 
-    def _freeze(self) -> None:
-        """Stop the others until the next command asks for the first time.
-
-        Else they pass hours of the virtual clock while it is still being loaded.
-        """
-        living = [child for child in self.children if child.status is None]
-        for child in living:
-            child.kill(signal.SIGSTOP)
-        for _ in living:
-            self.server.turn(0.02)
-        self._frozen = living
-
-    def _thaw(self) -> None:
-        for child in self._frozen:
-            child.kill(signal.SIGCONT)
-        self._frozen = []
-
     def serve(self, until: Callable[[], object]) -> None:
         """Answer every child until it is so."""
         deadline = time.monotonic() + WALL_S
@@ -184,6 +167,14 @@ class Stage:
         """Answer until the command has ended."""
         self.serve(lambda: child.status is not None)
         return child
+
+    def kill(self, child: Child) -> None:
+        """End a command at once: what it has asked for and was not answered is never done."""
+        child.kill(signal.SIGKILL)
+        _, status = os.waitpid(child.pid, 0)
+        child.status = os.waitstatus_to_exitcode(status)
+        assert not self._living, "the connections of the others would end too"
+        self.server.drop_connections()
 
     def do(self, *arguments: str | Path) -> Child:
         """Run a command to its end, on this stage's cluster."""
@@ -234,8 +225,26 @@ class Stage:
     def _predictor(self) -> dict[str, Any]:
         return dict(self.universe.service(NAME)["spec"]["predictor"])
 
+    @property
+    def _living(self) -> list[int]:
+        return [child.pid for child in self.children if child.status is None]
+
+    def _await_turn(self, sleeper: Request) -> None:
+        """Raise NotYet while another child is awake, or is to wake sooner.
+
+        So time passes only while all of them sleep, however busy this machine is.
+        """
+        sleeping = [each for each in self.server.waiting if each.path == "/advance"]
+        untils = {int(each.headers[SLEEPER]): _until(each) for each in sleeping}
+        own, living = int(sleeper.headers[SLEEPER]), self._living
+        if own not in living:
+            raise Dropped
+        if not untils.keys() >= {*living} or own != min(living, key=lambda pid: untils[pid]):
+            raise NotYet
+
     def _handle(self, request: Request) -> Response:
-        self._thaw()
+        if request.path == "/advance":
+            self._await_turn(request)
         if self.is_api_away and request.path.startswith(API):
             raise Dropped
         try:
@@ -248,6 +257,11 @@ class Stage:
         return response
 
 
+def _until(sleeper: Request) -> float:
+    until: float = json.loads(sleeper.body)["until"]
+    return until
+
+
 def _redirect(out: Path, tty: int | None) -> None:
     """Give this process its own stdout and stderr, which are pytest's until now."""
     file = os.open(out, os.O_WRONLY | os.O_APPEND) if tty is None else tty
@@ -257,13 +271,14 @@ def _redirect(out: Path, tty: int | None) -> None:
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
 
 
-def _plan(url: str) -> dict[str, Any]:
+def _plan(url: str, ca: Path) -> dict[str, Any]:
     return {
         "steps": [{"percent": 10, "min_duration": "30s", "min_requests": 100}],
         "bake": {"percent": 50, "min_duration": "30s", "min_requests": 500},
         "gate": None,
         "metrics": {"ttft": {"edges": [0.3, 0.5]}} | dict.fromkeys(LEFT_OUT),
-        "prometheus": {"url": f"{url}/prometheus"},
+        # Of one certificate: nothing here speaks TLS, and to load the machine's own takes long.
+        "prometheus": {"url": f"{url}/prometheus", "ca_file": str(ca)},
         "limits": {"start": "200s", "rollback": "60s", "promote": "120s", "unwatched": "300s"},
     }
 

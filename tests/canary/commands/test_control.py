@@ -26,8 +26,7 @@ def running(stage: Stage) -> Child:
 @pytest.fixture
 def abandoned(stage: Stage, running: Child) -> Stage:
     """A canary at 10 % that nobody looks after."""
-    running.kill(signal.SIGKILL)
-    stage.end(running)
+    stage.kill(running)
     return stage
 
 
@@ -45,13 +44,19 @@ def test_a_pause_holds_a_living_operator_until_a_resume(stage: Stage, running: C
 
 
 class LateUniverse(Universe):
-    """Answers no patch to 50 %, and carries out those that came once ``land`` is called."""
+    """Answers no patch to 50 %, and carries out those that came once ``land`` is called.
+
+    While it is busy, another writes before each answer.
+    """
 
     def __init__(self) -> None:
         super().__init__(BEHAVIOURS, start=START_S, requests_per_s=200.0)
         self.late: list[Request] = []
+        self.is_busy = False
 
     def handle(self, request: Request) -> Response:
+        if self.is_busy:
+            self._touch()
         is_edit = request.method == "PATCH" and request.path.startswith(SERVICES)
         if is_edit and json.loads(request.body)[-1].get("value") == 50:
             self.late.append(request)
@@ -62,7 +67,7 @@ class LateUniverse(Universe):
         for request in self.late:
             super().handle(request)
 
-    def touch(self) -> None:
+    def _touch(self) -> None:
         """Write what makes no revision, and another resourceVersion."""
         note = {"kubectl.kubernetes.io/last-applied-configuration": str(self.now)}
         body = {"metadata": {"annotations": note}}
@@ -79,8 +84,7 @@ def late(tmp_path: Path) -> Iterator[tuple[Stage, LateUniverse, Child]]:
     with Stage(universe, tmp_path) as stage:
         operator = stage.begin(stage.write())
         stage.serve(lambda: universe.late)
-        operator.kill(signal.SIGKILL)
-        stage.end(operator)
+        stage.kill(operator)
         pause = stage.start("pause", stage.service, "--kubeconfig", stage.kubeconfig)
         stage.serve(stage.hold)
         yield stage, universe, pause
@@ -101,10 +105,8 @@ def test_a_pause_waits_until_what_was_under_way_can_land_no_more(
     late: tuple[Stage, LateUniverse, Child],
 ) -> None:
     stage, universe, pause = late
-    while pause.status is None:
-        universe.touch()
-        stage.server.turn(0.02)
-        pause.poll()
+    universe.is_busy = True
+    stage.end(pause)
     universe.land()
 
     assert (pause.status, stage.percent) == (ExitStatus.PAUSED, 10)
@@ -170,8 +172,7 @@ def test_a_pause_where_nobody_lives_says_so_and_leaves_the_traffic(abandoned: St
 def test_a_refused_promotion_drives_no_rollout(stage: Stage) -> None:
     child = stage.begin(stage.write())
     stage.serve(lambda: stage.phase() == "starting")
-    child.kill(signal.SIGKILL)
-    stage.end(child)
+    stage.kill(child)
     refused = stage.do("promote", stage.service)
 
     assert refused.status == ExitStatus.BAD_INPUT

@@ -1,7 +1,6 @@
 """What only reads: plan, status, history, lint, report, schema; and how errors are told."""
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,10 @@ import pytest
 from canary.__main__ import main
 from canary.commands.surroundings import Surroundings
 from canary.errors import ExitStatus
+from tests.canary.closed_port import closed_port
 from tests.canary.commands.stage import Stage
 from tests.canary.simulator.prometheus import Fault
 from tests.canary.simulator.services import edit
-from tests.manifests.ports import free_ports
 
 
 def test_a_plan_tells_time_and_requests_of_each_step(stage: Stage) -> None:
@@ -89,8 +88,7 @@ def test_status_and_history_before_during_and_after(stage: Stage) -> None:
 def test_a_status_of_a_rollback_is_1(stage: Stage) -> None:
     child = stage.begin(stage.write())
     stage.serve(lambda: stage.percent == 10)
-    child.kill(signal.SIGKILL)
-    stage.end(child)
+    stage.kill(child)
     stage.do("abort", stage.service)
 
     assert stage.do("status", stage.service).status == ExitStatus.ROLLED_BACK
@@ -172,10 +170,10 @@ def test_bad_input_is_told_in_a_line(stage: Stage, arguments: list[str], told: s
 
 
 def test_a_cluster_that_is_not_there_ends_it_with_3(stage: Stage) -> None:
-    [port] = free_ports(1)
-    config = stage.kubeconfig.read_text().replace(stage.server.url, f"http://127.0.0.1:{port}")
-    stage.kubeconfig.write_text(config)
-    child = stage.do("status", stage.service, "--output", "json")
+    with closed_port() as port:
+        config = stage.kubeconfig.read_text().replace(stage.server.url, f"http://127.0.0.1:{port}")
+        stage.kubeconfig.write_text(config)
+        child = stage.do("status", stage.service, "--output", "json")
 
     assert (child.status, child.out) == (ExitStatus.UNREACHABLE, "")
     assert child.err.startswith(f"r1-canary: the cluster at http://127.0.0.1:{port} does not ans")

@@ -1,7 +1,6 @@
 """On a real API server, with kubectl beside the tool."""
 
 import json
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +55,7 @@ def test_a_canary_is_promoted_and_kubectl_shows_its_events(
 
 
 def test_a_killed_run_goes_on_and_an_abort_rolls_back(stage: Stage, running: Child) -> None:
-    running.kill(signal.SIGKILL)
-    stage.end(running)
+    stage.kill(running)
     second = stage.begin(stage.folder / "rollout.yaml")
     stage.serve(lambda: "going on with rollout" in second.err and second.out)
     stage.do("abort", stage.service)

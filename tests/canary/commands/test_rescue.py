@@ -121,8 +121,7 @@ def test_who_has_gone_on_with_a_rollout_begins_no_second_one(stage: Stage) -> No
     file = stage.write("erring")
     child = stage.begin(file, "--attempt", "job-1")
     stage.serve(lambda: stage.percent == 10)
-    child.kill(9)
-    stage.end(child)
+    stage.kill(child)
     stage.end(stage.begin(file, "--attempt", "job-2"))
     generation = stage.universe.service("r1")["metadata"]["generation"]
     again = stage.end(stage.begin(file, "--attempt", "job-2"))
@@ -145,8 +144,7 @@ def test_the_watchdog_tells_of_a_split_that_no_rollout_explains(stage: Stage) ->
     child = stage.begin(stage.write())
     stage.serve(lambda: stage.percent == 10)
     stage.serve(lambda: len(stage.universe.controller.tracked["r1"].world.status.traffic) > 1)
-    child.kill(9)
-    stage.end(child)
+    stage.kill(child)
     stage.universe.direct.ask("DELETE", STATE)
     watchdog = stage.do("watchdog", stage.service)
 
@@ -203,8 +201,7 @@ def test_a_paused_canary_that_crashes_after_its_operator_is_gone_is_rolled_back(
     child = stage.begin(stage.write("crashing"))
     stage.serve(lambda: stage.percent == 10)
     stage.do("pause", stage.service)
-    child.kill(9)
-    stage.end(child)
+    stage.kill(child)
     stage.universe.advance(stage.universe.now + 3600.0)
     watchdog = stage.do("watchdog", stage.service)
 
@@ -226,8 +223,7 @@ def test_the_time_in_which_nobody_ran_it_is_no_lack_of_a_verdict(stage: Stage) -
     file = stage.write(limits={"inconclusive": "60s"})
     child = stage.begin(file)
     stage.serve(lambda: stage.percent == 10)
-    child.kill(9)
-    stage.end(child)
+    stage.kill(child)
     stage.universe.advance(stage.universe.now + 1200.0)
 
     stage.begin(file)

@@ -48,8 +48,7 @@ def test_a_killed_run_goes_on_by_the_same_command(stage: Stage) -> None:
     file = stage.write()
     first = stage.begin(file)
     stage.serve(lambda: stage.percent == 10)
-    first.kill(signal.SIGKILL)
-    stage.end(first)
+    stage.kill(first)
     second = stage.end(stage.begin(file))
 
     assert second.status == ExitStatus.PROMOTED, second.err

@@ -1,6 +1,5 @@
 """A header's file, where the rollout begins and where it goes on."""
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,7 @@ def test_split_traffic_is_gone_on_with_though_the_token_is_bad(stage: Stage, tok
     file, header = stage.write(), f"--header=Authorization: Bearer @{token}"
     first = stage.begin(file, header)
     stage.serve(lambda: stage.percent)
-    first.kill(signal.SIGKILL)
-    stage.end(first)
+    stage.kill(first)
     token.write_text(BAD)
 
     second = stage.end(stage.begin(file, header))

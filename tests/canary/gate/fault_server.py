@@ -46,6 +46,8 @@ def answering(text: str) -> dict[str, object]:
 def serving(server: Server, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else a body waits for the client to acknowledge the head, 40 ms later.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -74,7 +76,7 @@ def serving(server: Server, tls: ssl.SSLContext | None = None) -> Iterator[Serve
         server.port = listening.server_port
         if tls is not None:
             listening.socket = tls.wrap_socket(listening.socket, server_side=True)
-        thread = threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server
         listening.shutdown()

@@ -51,7 +51,7 @@ def test_a_canary_that_is_right_half_as_often_is_failed_in_most_runs() -> None:
     assert failed >= 0.99 * NUM_RUNS
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([-1, 0, 1]), max_size=60), st.floats(0.01, 0.9))
 def test_wealth_is_never_negative_and_the_next_bet_is_fair_at_the_margin(
     differences: list[int], margin: float

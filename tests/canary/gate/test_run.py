@@ -2,9 +2,8 @@
 
 import json
 import math
-import time
+import threading
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from canary.gate import GateOutcome, Gateway, Target, make_gate, refusals, run_g
 from canary.gate.prompts import prompts_of
 from canary.judgement.verdict import Verdict
 from canary.plan import Gate, Judgement
+from tests.canary.closed_port import closed_port
 from tests.canary.gate.fault_server import Server, answering, serving
 from tests.canary.rollout.bench import PLAN, Bench
-from tests.manifests.ports import free_ports
 from tests.predictor.server.conftest import Predictor, start_predictor
 
 # So much at once that few pairs decide.
@@ -147,7 +146,8 @@ def test_a_host_that_is_not_there_is_inconclusive(
     monkeypatch: pytest.MonkeyPatch, stable: Server
 ) -> None:
     monkeypatch.setattr("canary.gate.run.READY_S", 0.0)
-    outcome = gate_of(Server(right, port=free_ports(1)[0]), stable)
+    with closed_port() as port:
+        outcome = gate_of(Server(right, port=port), stable)
     assert (outcome.verdict, outcome.text) == (
         Verdict.INCONCLUSIVE,
         "not ready at the tag hosts after 0 s (canary: ConnectError)",
@@ -190,19 +190,26 @@ def test_what_is_raised_while_waiting_ends_the_gate(stable: Server) -> None:
         gate_of(stable, stable, on_wait=lose_lease)
 
 
-def test_the_lease_can_be_kept_during_a_slow_answer(stable: Server) -> None:
-    waits: list[float] = []
-    held = {"first": True}
+def test_the_lease_can_be_kept_during_a_slow_answer(
+    monkeypatch: pytest.MonkeyPatch, stable: Server
+) -> None:
+    monkeypatch.setattr("canary.gate.work._SLICE_S", 0.05)
+    is_asked, waits = threading.Event(), threading.Semaphore(0)
+    kept: list[bool] = []
+
+    def keep() -> None:
+        if is_asked.is_set():
+            waits.release()
 
     def slow(prompt: str) -> object:
-        if held.pop("first", False):
-            time.sleep(1.5)
+        if not is_asked.is_set():
+            is_asked.set()
+            kept.extend(waits.acquire(timeout=20) for _ in range(3))
         return right(prompt)
 
     with serving(Server(infer=slow)) as canary:
-        gate_of(canary, stable, on_wait=lambda: waits.append(time.monotonic()))
-    longest = max(later - earlier for earlier, later in pairwise(waits))
-    assert longest < 1.3
+        gate_of(canary, stable, on_wait=keep)
+    assert kept == [True, True, True]
 
 
 def test_prompts_too_few_to_ever_pass_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +13,7 @@ from canary.errors import InputError, Unreachable
 from canary.plan import Prometheus as Settings
 from canary.prometheus import PrometheusReader
 from canary.samples import Gap
+from tests.canary.closed_port import closed_port
 
 # Where the next reading begins: at the same start, or after the interval.
 SAME, NEXT = 1000.0, 1030.0
@@ -151,3 +152,23 @@ def test_a_token_file_that_is_missing_is_unreachable_and_named() -> None:
 def test_certificates_that_are_missing_are_refused() -> None:
     with pytest.raises(InputError, match="ca_file is /none: No such file"):
         PrometheusReader(Settings(ca_file="/none"))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda reader: reader.check([], "r1", interval_s=30), id="check"),
+        pytest.param(lambda reader: reader.now(), id="now"),
+        pytest.param(lambda reader: reader.rate(["r1"], 60), id="rate"),
+        pytest.param(lambda reader: reader.defaults_digest(["r1"]), id="digest"),
+    ],
+)
+def test_a_prometheus_that_is_not_there_is_unreachable(
+    ask: Callable[[PrometheusReader], object],
+) -> None:
+    with (
+        closed_port() as port,
+        closing(PrometheusReader(Settings(url=f"http://127.0.0.1:{port}"))) as reader,
+        pytest.raises(Unreachable, match=f"127.0.0.1:{port} does not answer: ConnectError"),
+    ):
+        ask(reader)

@@ -1,4 +1,8 @@
-"""Against a real Prometheus that scrapes pods of the tests' own."""
+"""Against a real Prometheus that scrapes pods of the tests' own.
+
+It stores what a late scrape brings a moment later, so each reading is repeated until it says what
+it must.
+"""
 
 from contextlib import closing
 
@@ -7,11 +11,16 @@ import pytest
 from canary.plan import Prometheus as Settings
 from canary.prometheus import PrometheusReader
 from canary.samples import Arm, Count, Gap, Interval, Sample
+from canary.shares import Share
 from tests.canary.prometheus.exposition import OK, Pair
-from tests.canary.prometheus.watch import SHARES, Watch
+from tests.canary.prometheus.watch import NAME, SHARES, Watch, is_interval, read_until
 from tests.manifests.monitoring.prometheus import Prometheus
 
 NONE_SLOW = Count(0, 0)
+REQUESTS = "r1_requests_total"
+# The pair of which no test spoils a series.
+UNTOUCHED = 'revision=~"untouched-.*"'
+ERRORS = Share("errors", "errors", total=REQUESTS, bad=f'{REQUESTS}{{outcome=~"error|deadline"}}')
 
 
 def test_counters_of_both_revisions_are_told_as_whole_deltas(samples: dict[str, Sample]) -> None:
@@ -23,11 +32,17 @@ def test_counters_of_both_revisions_are_told_as_whole_deltas(samples: dict[str, 
 
 
 def test_what_a_revision_has_counted_lately_is_told(
-    samples: dict[str, Sample], reader: PrometheusReader, pairs: dict[str, Pair]
+    prometheus: Prometheus,
+    samples: dict[str, Sample],
+    reader: PrometheusReader,
+    pairs: dict[str, Pair],
 ) -> None:
-    window_s = reader.now() - interval(samples, "moved").start
-    told = reader.past(SHARES, pairs["moved"].canary.revision, window_s)
-    assert told == (53, {"errors": Count(3, 53), "ttft>0.5s": Count(40, 50)})
+    start, revision = interval(samples, "moved").start, pairs["moved"].canary.revision
+    read_until(
+        prometheus,
+        lambda: reader.past(SHARES, revision, reader.now() - start),
+        lambda told: told == (53, {"errors": Count(3, 53), "ttft>0.5s": Count(40, 50)}),
+    )
 
 
 def test_of_a_revision_that_nobody_scrapes_nothing_is_told(reader: PrometheusReader) -> None:
@@ -55,11 +70,13 @@ def test_the_scrape_itself_is_not_counted_among_the_requests_in_flight(
 
 
 def test_in_flight_is_unknown_where_no_pod_shows_it_any_more(
-    reader: PrometheusReader, pairs: dict[str, Pair], samples: dict[str, Sample]
+    prometheus: Prometheus,
+    reader: PrometheusReader,
+    pairs: dict[str, Pair],
+    samples: dict[str, Sample],
 ) -> None:
-    pair, end = pairs["no-gauge"], reader.now()
-    names = (pair.canary.revision, pair.stable.revision)
-    sample = reader.read(SHARES, *names, end - 0.9, end)
+    watch = Watch(prometheus, reader, pairs["no-gauge"])
+    sample = watch.until_after(watch.start + 0.5)
     assert isinstance(sample, Interval)
     assert (sample.canary.in_flight, sample.stable.in_flight) == (None, 4)
 
@@ -93,7 +110,7 @@ def test_adjoining_intervals_count_each_event_once(
     first = watch.until_canary(10)
     pair.canary.set(**{OK: 135})
     watch.until_canary(35)
-    second = watch.read(first.end)
+    second = read_until(prometheus, lambda: watch.read(first.end), is_interval)
     assert isinstance(second, Interval)
     assert (second.start, second.canary.num_requests) == (first.end, 25)
 
@@ -104,9 +121,8 @@ def test_a_pod_that_does_not_answer_is_a_gap_until_it_is_back_and_loses_nothing(
     pair = pairs["back"]
     watch = Watch(prometheus, reader, pair)
     pair.canary.is_up = False
-    assert (
-        watch.until_gap().reason == "1 of 1 pods of back-canary do not answer Prometheus (up is 0)"
-    )
+    gap = watch.until_gap("of back-canary")
+    assert gap.reason == "1 of 1 pods of back-canary do not answer Prometheus (up is 0)"
     pair.canary.set(**{OK: 160})
     pair.canary.is_up = True
     assert watch.until_canary(60).stable.num_requests == 0
@@ -129,13 +145,11 @@ def test_samples_too_old_for_the_end_are_a_gap(reader: PrometheusReader, untouch
 
 
 def test_a_start_before_the_first_scrape_is_a_gap(
-    reader: PrometheusReader, untouched: Pair
+    prometheus: Prometheus, reader: PrometheusReader, untouched: Pair
 ) -> None:
-    end = reader.now()
-    names = (untouched.canary.revision, untouched.stable.revision)
-    gap = reader.read(SHARES, *names, end - 600, end)
-    assert isinstance(gap, Gap)
-    assert "no scrape at or before the interval's start" in gap.reason
+    watch = Watch(prometheus, reader, untouched)
+    watch.start -= 600
+    watch.until_gap("no scrape at or before the interval's start")
 
 
 def test_an_interval_too_short_to_be_stored_is_a_gap(
@@ -158,11 +172,18 @@ def test_the_requests_of_a_second_are_told_by_the_counters(
 
 
 def test_digests_of_the_defaults_are_told_by_revision(
-    reader: PrometheusReader, pairs: dict[str, Pair], samples: dict[str, Sample]
+    prometheus: Prometheus,
+    reader: PrometheusReader,
+    pairs: dict[str, Pair],
+    samples: dict[str, Sample],
 ) -> None:
     pair = pairs["digests"]
     names = (pair.canary.revision, pair.stable.revision)
-    assert reader.defaults_digest(names) == {names[0]: "aa", names[1]: "bb"}
+    read_until(
+        prometheus,
+        lambda: reader.defaults_digest(names),
+        lambda digests: digests == {names[0]: "aa", names[1]: "bb"},
+    )
 
 
 def test_further_matchers_narrow_every_query(prometheus: Prometheus, untouched: Pair) -> None:
@@ -172,6 +193,85 @@ def test_further_matchers_narrow_every_query(prometheus: Prometheus, untouched: 
         gap = reader.read(SHARES, *names, end - 2, end)
     assert isinstance(gap, Gap)
     assert "no sample of any pod" in gap.reason
+
+
+def test_nothing_is_lacking_where_every_series_is_there(
+    prometheus: Prometheus, reader: PrometheusReader, untouched: Pair
+) -> None:
+    slow = Share("ttft>0.5s", "ttft", total=f'{NAME}{{le="+Inf"}}', good=f'{NAME}{{le="0.5"}}')
+    read_until(
+        prometheus,
+        lambda: reader.check([ERRORS, slow], untouched.stable.revision, interval_s=30),
+        lambda problems: problems == [],
+    )
+
+
+def test_a_revision_that_is_not_scraped_is_told_with_those_that_are(
+    prometheus: Prometheus,
+) -> None:
+    settings = Settings(url=prometheus.url, matchers=UNTOUCHED)
+    with closing(PrometheusReader(settings)) as reader:
+        (problem,) = reader.check([ERRORS], "r9-00009", interval_s=30)
+    assert problem == (
+        'Prometheus has no r1_requests_total with revision="r9-00009"; '
+        "it has revision untouched-canary, untouched-stable"
+    )
+
+
+def test_series_without_the_revision_label_are_told(prometheus: Prometheus) -> None:
+    settings = Settings(url=prometheus.url, revision_label="version", matchers=UNTOUCHED)
+    with closing(PrometheusReader(settings)) as reader:
+        (problem,) = reader.check([ERRORS], "r1", interval_s=30)
+    assert problem.startswith('Prometheus has no r1_requests_total with version="r1"')
+
+
+@pytest.mark.parametrize(
+    ("share", "problem"),
+    [
+        pytest.param(
+            Share("ttft>0.4s", "ttft", total=f'{NAME}{{le="+Inf"}}', good=f'{NAME}{{le="0.4"}}'),
+            f"ttft: {NAME} has no bucket edge 0.4; its edges are 0.5, inf",
+            id="edge",
+        ),
+        pytest.param(
+            Share("a", "a", total="nothing_total", bad="nothing_total"),
+            'a: Prometheus has no nothing_total with revision="{revision}"',
+            id="total",
+        ),
+        pytest.param(
+            Share("a", "a", total=REQUESTS, bad="bad_total"),
+            'a: Prometheus has no bad_total with revision="{revision}"; a counter begins at 0',
+            id="bad counter",
+        ),
+        pytest.param(
+            Share("a", "a", total=REQUESTS, bad=f'{REQUESTS}{{outcom="error"}}'),
+            'a: no r1_requests_total with revision="{revision}" has a label outcom',
+            id="misspelt label",
+        ),
+    ],
+)
+def test_what_a_share_lacks_is_told(
+    prometheus: Prometheus, reader: PrometheusReader, untouched: Pair, share: Share, problem: str
+) -> None:
+    revision = untouched.stable.revision
+    read_until(
+        prometheus,
+        lambda: reader.check([share], revision, interval_s=30),
+        lambda problems: problems == [problem.format(revision=revision)],
+    )
+
+
+def test_an_interval_of_less_than_two_scrapes_is_told(
+    prometheus: Prometheus, reader: PrometheusReader, untouched: Pair
+) -> None:
+    (problem,) = read_until(
+        prometheus,
+        lambda: reader.check([ERRORS], untouched.stable.revision, interval_s=0.4),
+        lambda problems: len(problems) == 1,
+    )
+    assert problem.startswith(
+        "judgement.interval is 0.4s, must be at least 2 scrapes of untouched-stable, which come"
+    )
 
 
 def interval(samples: dict[str, Sample], case: str) -> Interval:

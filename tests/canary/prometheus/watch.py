@@ -1,6 +1,7 @@
 """Reads a pair again and again, from one start."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from canary.prometheus import PrometheusReader
 from canary.samples import Gap, Interval, Sample
@@ -18,6 +19,40 @@ ERRORS = Share(
 SLOW = Share("ttft>0.5s", "ttft", total=f'{NAME}{{le="+Inf"}}', good=f'{NAME}{{le="0.5"}}')
 FINISH = Share("finish=length", "finish_reasons", "ends_total", bad='ends_total{reason="length"}')
 SHARES = (ERRORS, SLOW, FINISH)
+Read = TypeVar("Read")
+
+
+def read_until(
+    prometheus: Prometheus, read: Callable[[], Read], is_so: Callable[[Read], bool]
+) -> Read:
+    """Return the first reading of which it is so, within a minute.
+
+    On a busy machine a scrape may time out, and all that Prometheus says for a moment is that.
+    """
+    found: list[Read] = []
+
+    def next_is_so() -> bool:
+        found.append(read())
+        return is_so(found[-1])
+
+    prometheus.wait_for(next_is_so)
+    return found[-1]
+
+
+def is_interval(sample: Sample) -> bool:
+    return isinstance(sample, Interval)
+
+
+def scraped_after(prometheus: Prometheus, time: float) -> dict[str, float]:
+    """Return when each revision's pod was scraped for the second time, with success, after a time.
+
+    What a pod does not show any more is missing once it has not shown it twice.
+    """
+    return {
+        series["metric"]["revision"]: times[1]
+        for series in prometheus.query("up[5m]")
+        if len(times := [at for at, value in series["values"] if at > time and value == "1"]) > 1
+    }
 
 
 class Watch:
@@ -26,8 +61,8 @@ class Watch:
     def __init__(self, prometheus: Prometheus, reader: PrometheusReader, pair: Pair) -> None:
         self._prometheus, self._reader = prometheus, reader
         self._names = (pair.canary.revision, pair.stable.revision)
-        base = self.read(None)
-        assert isinstance(base, Interval), base
+        base = read_until(prometheus, lambda: self.read(None), is_interval)
+        assert isinstance(base, Interval)
         self.start = base.end
 
     def read(self, start: float | None) -> Sample:
@@ -35,18 +70,11 @@ class Watch:
 
     def until(self, is_so: Callable[[Sample], bool]) -> Sample:
         """Return the first sample of which it is so, within a minute."""
-        samples: list[Sample] = []
+        return read_until(self._prometheus, lambda: self.read(self.start), is_so)
 
-        def next_is_so() -> bool:
-            samples.append(self.read(self.start))
-            return is_so(samples[-1])
-
-        self._prometheus.wait_for(next_is_so)
-        return samples[-1]
-
-    def until_after(self, *, s: float) -> Sample:
-        """Return the first sample that ends so much later than it starts."""
-        return self.until(lambda sample: (sample.end or 0) > self.start + s)
+    def until_after(self, time: float) -> Sample:
+        """Return the first sample that ends after a time."""
+        return self.until(lambda sample: (sample.end or 0) > time)
 
     def until_canary(self, num_requests: int) -> Interval:
         sample = self.until(
@@ -55,7 +83,7 @@ class Watch:
         assert isinstance(sample, Interval)
         return sample
 
-    def until_gap(self) -> Gap:
-        sample = self.until(lambda it: isinstance(it, Gap) and "up is" in it.reason)
+    def until_gap(self, words: str) -> Gap:
+        sample = self.until(lambda it: isinstance(it, Gap) and words in it.reason)
         assert isinstance(sample, Gap)
         return sample

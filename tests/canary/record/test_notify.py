@@ -6,6 +6,7 @@ import pytest
 from canary.record.entry import Told
 from canary.record.notify import Notifier, json_payload, slack_payload
 from canary.rollout.actions import Note
+from tests.canary.closed_port import closed_port
 from tests.canary.record.receiver import receive
 from tests.canary.record.story import BEGAN, ID, make_rollout
 
@@ -95,16 +96,10 @@ def test_failures_in_a_row_are_told_once_and_again_after_a_success(url_file):
     assert len(received.bodies) == 4
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (f"http://127.0.0.1:{free_port()}/planted", "cannot be reached (ConnectError)"),
+        ("http://127.0.0.1:{port}/planted", "cannot be reached (ConnectError)"),
         ("hooks.example/planted", "has no URL of http or https in"),
         ("ftp://hooks.example/planted", "has no URL of http or https in"),
         ("http://[planted", "cannot be reached (ConnectError)"),
@@ -114,8 +109,9 @@ def free_port() -> int:
     ids=["closed", "no scheme", "scheme", "host", "lines", "empty"],
 )
 def test_a_broken_url_is_told_without_it(url_file, written, said):
-    url_file.write_text(written)
-    (told,) = notify(url_file, HELD)
+    with closed_port() as port:
+        url_file.write_text(written.format(port=port))
+        (told,) = notify(url_file, HELD)
     assert said in told
     assert "planted" not in told
 

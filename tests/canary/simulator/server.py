@@ -37,6 +37,10 @@ class Dropped(Exception):
     """The connection is reset and nothing is answered."""
 
 
+class NotYet(Exception):
+    """Nothing is answered yet: the request is handled again at each turn."""
+
+
 Handle = Callable[[Request], Response]
 
 
@@ -63,6 +67,14 @@ class Server:
                 self._accept()
             elif not key.data.receive():
                 self._forget(key.data.socket)
+        for connection in self._connections():
+            if not connection.answer():
+                self._forget(connection.socket)
+
+    @property
+    def waiting(self) -> list[Request]:
+        """What has come and is not answered yet."""
+        return [each.request for each in self._connections() if each.request is not None]
 
     def _accept(self) -> None:
         accepted, _ = self._listener.accept()
@@ -74,11 +86,14 @@ class Server:
         self._selector.unregister(gone)
         gone.close()
 
+    def _connections(self) -> list["_Connection"]:
+        keys = self._selector.get_map().values()
+        return [key.data for key in keys if key.data is not None]
+
     def drop_connections(self) -> None:
         """Close every connection; whoever comes again is accepted."""
-        for key in list(self._selector.get_map().values()):
-            if key.data is not None:
-                self._forget(key.data.socket)
+        for connection in self._connections():
+            self._forget(connection.socket)
 
     def abandon(self) -> None:
         """Close this process' copies after a fork; the parent's connections live on."""
@@ -100,12 +115,14 @@ class _Connection:
 
     def __init__(self, accepted: socket.socket, handle: Handle) -> None:
         self.socket = accepted
+        # Until it is answered.
+        self.request: Request | None = None
         self._handle = handle
         self._parser = httptools.HttpRequestParser(self)
         self._is_open = True
 
     def receive(self) -> bool:
-        """Answer what can be read now; false where the connection is to end."""
+        """Take and answer what can be read now; false where the connection is to end."""
         try:
             data = self.socket.recv(1 << 20)
             if not data:
@@ -131,16 +148,26 @@ class _Connection:
         parts = urlsplit(self._url.decode())
         query = {key: values[-1] for key, values in parse_qs(parts.query, True).items()}
         method = self._parser.get_method().decode()
-        request = Request(method, parts.path, query, self._headers, bytes(self._body))
+        self.request = Request(method, parts.path, query, self._headers, bytes(self._body))
+        self._is_open = self.answer()
+
+    def answer(self) -> bool:
+        """Answer the request, where there is one; false where the connection is to end."""
+        if self.request is None:
+            return True
         try:
-            response = self._handle(request)
+            response = self._handle(self.request)
+        except NotYet:
+            return True
         except Dropped:
             # Zero linger: a reset instead of an orderly end.
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            self._is_open = False
-            return
+            self.request = None
+            return False
+        self.request = None
         self.socket.setblocking(True)
         self.socket.sendall(_head(response) + response.body)
+        return True
 
 
 def _head(response: Response) -> bytes:

@@ -16,6 +16,7 @@ from tests.canary.simulator.universe import NAMESPACE
 from tests.canary.soak.process import ChildClock, SharedClock
 from tests.canary.soak.scenario import MIN_REQUESTS, PERCENTS, Scenario
 from tests.canary.soak.watched import NAME
+from tests.loadtest.net.certificates import Authority
 
 STAGE_S = 30
 # Fewer are read faster; how they are judged is not the matter here.
@@ -46,7 +47,8 @@ def write_files(folder: Path, url: str, scenario: Scenario) -> Files:
         "bake": stages[-1],
         "gate": None,
         "metrics": {"ttft": {"edges": [0.3, 0.5]}} | dict.fromkeys(LEFT_OUT),
-        "prometheus": {"url": f"{url}/prometheus"},
+        # Of one certificate: nothing here speaks TLS, and to load the machine's own takes long.
+        "prometheus": {"url": f"{url}/prometheus", "ca_file": str(Authority(folder).path)},
         "limits": {
             "start": "200s",
             "rollback": "60s",

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+# Else each child loads it anew, to ask Prometheus.
+import httpcore  # noqa: F401
 import urllib3
 
 from tests.canary.simulator.server import Server
@@ -21,6 +23,8 @@ TOOL = str(Path(__file__).parents[3] / "canary") + os.sep
 WRITERS = tuple(
     TOOL + part for part in ("cluster", "commands", "controller.py", "record", "rollout")
 )
+# The header that says which child sleeps.
+SLEEPER = "x-sleeper"
 # Ends of a child that the tool has not chosen.
 CRASHED = 70
 STOPPED = -signal.SIGTERM
@@ -68,8 +72,13 @@ class ChildClock:
 
     def sleep(self, seconds: float) -> None:
         """Return once so much virtual time has passed."""
-        until = self._shared.monotonic() + seconds
-        answer = self._pool.request("POST", self._url, json={"until": until}, retries=False)
+        answer = self._pool.request(
+            "POST",
+            self._url,
+            json={"until": self._shared.monotonic() + seconds},
+            headers={SLEEPER: str(os.getpid())},
+            retries=False,
+        )
         assert answer.status == 200, answer.status
 
 

@@ -1,5 +1,6 @@
 """One rollout under a scenario, from its first child to its judged end."""
 
+import json
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from tests.canary.simulator.server import Server
 from tests.canary.simulator.services import service
 from tests.canary.simulator.universe import Universe
 from tests.canary.simulator.world import World
-from tests.canary.soak.ends import End, judge
+from tests.canary.soak.ends import HOLDS, End, judge
 from tests.canary.soak.operator_process import Files, operate, write_files
 from tests.canary.soak.process import (
     CRASHED,
@@ -43,6 +44,11 @@ PAUSE_S = 10.0
 MAX_PAUSE_S = 300.0
 # Whoever is not done then waits for a person.
 PATIENCE_S = 3600.0
+# A hold that has stood for so long waits for a person, too: it is longer than the faults and the
+# longest of the plan's limits together.
+HELD_S = 900.0
+# How often that is looked at.
+LOOK_S = 60.0
 # For what was written last to reach the traffic.
 SETTLING_S = 120.0
 OVER = (ExitStatus.PROMOTED, ExitStatus.ROLLED_BACK)
@@ -98,6 +104,7 @@ class Play:
         self._watched = Watched(universe, scenario.faults, scenario.foreign, rng, self.clock)
         self._server = Server(self._watched.handle)
         self._statuses: Counter[int] = Counter()
+        self._next_look = universe.now
 
     def run(self, *tracers: Killer | LineCounter) -> Outcome:
         """Return the outcome; the tracers are of one child after another."""
@@ -136,7 +143,9 @@ class Play:
                 child = operate(files, self._server.url, self.clock, seed)
                 tracer = tracers.pop(0) if tracers else None
                 pids.append(fork(self._server, child, tracer, log))
-            ended = serve_until_ended(self._server, pids, lambda: universe.now > deadline)
+            ended = serve_until_ended(
+                self._server, pids, lambda: universe.now > deadline or self._is_left_held()
+            )
             self._statuses.update(ended)
             if {*OVER, CRASHED, STOPPED} & {*ended}:
                 return
@@ -144,6 +153,18 @@ class Play:
             universe.advance(universe.now + min(MAX_PAUSE_S, pause_s))
             self._watched.door.set_prometheus(universe.prometheus, universe.now)
             self.clock.set(universe.now)
+
+    def _is_left_held(self) -> bool:
+        """Whether a hold stands that does not end by itself."""
+        now = self._universe.now
+        if now < self._next_look:
+            return False
+        self._next_look = now + LOOK_S
+        state = self._watched.state().get("rollout")
+        hold = json.loads(state)["rollout"]["hold"] if state else None
+        if hold is None or hold["kind"] not in HOLDS or now < hold["since"] + HELD_S:
+            return False
+        return hold["kind"] != "inconclusive" or self._scenario.then == "hold"
 
 
 def _universe(scenario: Scenario, start: float) -> Universe:

@@ -13,7 +13,7 @@ from loadtest.analysis.isotonic import centres, crossing, isotonic
 counts = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 200)), min_size=1, max_size=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(counts)
 def test_the_fit_is_scipys(pairs: list[tuple[int, int]]) -> None:
     sums = np.array([hits for hits, _ in pairs], float)

@@ -139,18 +139,18 @@ def judged(rows: np.ndarray, *gates: str, objectives: tuple[str, ...] = ()) -> l
 
 def test_requests_that_wait_in_one_queue_pass_no_gate_by_chance() -> None:
     # Were they taken for independent, two runs in three would pass.
-    found = verdicts(0.8, 1000, 25)
+    found = verdicts(0.8, 1000, 15)
 
     assert sum(Verdict.PASS in run for run in found) <= 1
 
 
 def test_interval_of_a_percentile_holds_that_of_a_queue() -> None:
-    runs = [measurement(waiting(0.9, 500, seed)).distributions()["e2e"] for seed in range(30)]
+    runs = [measurement(waiting(0.9, 500, seed)).distributions()["e2e"] for seed in range(20)]
     highs = [p.high for run in runs for p in run.percentiles if p.percent == 95]
 
     # None: what was measured does not bound it.
     true_s = np.log(20) / (1 - 0.9)
-    assert sum(high is None or high >= true_s for high in highs) >= 28
+    assert sum(high is None or high >= true_s for high in highs) >= 18
 
 
 @pytest.mark.nightly

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def activator(target: str, wake: Callable[[], None]) -> Iterator[str]:
+def activator(
+    target: str, wake: Callable[[], None], then: Callable[[], None] = lambda: None
+) -> Iterator[str]:
     """Yield the URL that stands before ``host:port``; each request calls ``wake`` first.
 
-    A connection that says nothing wakes nobody.
+    ``then`` is called once the client has its answer and has left. A connection that says nothing
+    wakes nobody.
     """
     host, _, port = target.partition(":")
     with socket.create_server(("127.0.0.1", 0)) as server:
         name = "{}:{}".format(*server.getsockname())
-        thread = threading.Thread(target=_serve, args=(server, (host, int(port)), wake))
+        thread = threading.Thread(target=_serve, args=(server, (host, int(port)), wake, then))
         thread.start()
         try:
             yield f"http://{name}"
@@ -24,7 +27,12 @@ def activator(target: str, wake: Callable[[], None]) -> Iterator[str]:
             thread.join()
 
 
-def _serve(server: socket.socket, target: tuple[str, int], wake: Callable[[], None]) -> None:
+def _serve(
+    server: socket.socket,
+    target: tuple[str, int],
+    wake: Callable[[], None],
+    then: Callable[[], None],
+) -> None:
     while True:
         try:
             client, _ = server.accept()
@@ -34,6 +42,7 @@ def _serve(server: socket.socket, target: tuple[str, int], wake: Callable[[], No
             if request := client.recv(1 << 16):
                 wake()
                 _forward(client, request, target)
+                then()
 
 
 def _forward(client: socket.socket, request: bytes, target: tuple[str, int]) -> None:

@@ -2,6 +2,8 @@
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,13 @@ GROUP = ("serving.kserve.io", "v1beta1")
 
 
 class Kubelet:
-    """``true_ns`` holds when each thing really happened, of CLOCK_MONOTONIC."""
+    """``true_ns`` holds between which times of CLOCK_MONOTONIC each thing really happened."""
 
     def __init__(self, kubeconfig: Path, service: str) -> None:
         self.kubeconfig = kubeconfig
         self.service = service
         self.namespace = f"cold-{uuid.uuid4().hex[:8]}"
-        self.true_ns: dict[Mark, int] = {}
+        self.true_ns: dict[Mark, tuple[int, int]] = {}
         self._api = config.new_client_from_config(str(kubeconfig))
         self._core = client.CoreV1Api(self._api)
         self._objects = client.CustomObjectsApi(self._api)
@@ -53,29 +55,31 @@ class Kubelet:
             },
             "spec": {"containers": [{"name": MODEL_CONTAINER, "image": "r1"}]},
         }
-        pod = self._core.create_namespaced_pod(self.namespace, body)
-        self.true_ns[Mark.POD_CREATED] = time.monotonic_ns()
-        return pod
+        with self._happening(Mark.POD_CREATED):
+            return self._core.create_namespaced_pod(self.namespace, body)
 
     def say_condition(self, pod: Any, mark: Mark, kind: str) -> None:
-        self.true_ns[mark] = time.monotonic_ns()
-        condition = {"type": kind, "status": "True", "lastTransitionTime": _now()}
+        with self._happening(mark):
+            at = _now()
+        condition = {"type": kind, "status": "True", "lastTransitionTime": at}
         self._patch(pod, {"conditions": [condition]})
 
     def say_started(self, pod: Any) -> None:
-        self.true_ns[Mark.STARTED] = time.monotonic_ns()
+        with self._happening(Mark.STARTED):
+            at = _now()
         status = {
             "name": MODEL_CONTAINER,
             "image": "r1",
             "imageID": "r1",
             "ready": False,
             "restartCount": 0,
-            "state": {"running": {"startedAt": _now()}},
+            "state": {"running": {"startedAt": at}},
         }
         self._patch(pod, {"phase": "Running", "containerStatuses": [status]})
 
     def say_event(self, pod: Any, mark: Mark, reason: str) -> None:
-        self.true_ns[mark] = time.monotonic_ns()
+        with self._happening(mark):
+            at = _now()
         body = {
             "metadata": {"generateName": "r1-"},
             "involvedObject": {
@@ -86,8 +90,8 @@ class Kubelet:
                 "fieldPath": f"spec.containers{{{MODEL_CONTAINER}}}",
             },
             "reason": reason,
-            "firstTimestamp": _now(),
-            "lastTimestamp": _now(),
+            "firstTimestamp": at,
+            "lastTimestamp": at,
         }
         self._core.create_namespaced_event(self.namespace, body)
 
@@ -111,6 +115,12 @@ class Kubelet:
 
     def remove_pods(self) -> None:
         self._core.delete_collection_namespaced_pod(self.namespace, grace_period_seconds=0)
+
+    @contextmanager
+    def _happening(self, mark: Mark) -> Iterator[None]:
+        begun = time.monotonic_ns()
+        yield
+        self.true_ns[mark] = (begun, time.monotonic_ns())
 
     def _patch(self, pod: Any, status: dict[str, Any]) -> None:
         self._core.patch_namespaced_pod_status(

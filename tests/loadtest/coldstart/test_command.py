@@ -46,18 +46,20 @@ def report_in(directory: Path) -> ColdStartReport:
 def holds(start: ColdStart, mark: Mark, kubelet: Kubelet) -> bool:
     """Whether a moment lies where it really was, from the pod's creation on."""
     at = {moment.name: moment for moment in start.moments}
-    since_s = (kubelet.true_ns[mark] - kubelet.true_ns[Mark.POD_CREATED]) / 1e9
+    (created, is_created), (begun, ended) = kubelet.true_ns[Mark.POD_CREATED], kubelet.true_ns[mark]
     least_s = at[mark].low_s - at[Mark.POD_CREATED].high_s
-    return least_s <= since_s <= at[mark].high_s - at[Mark.POD_CREATED].low_s
+    most_s = at[mark].high_s - at[Mark.POD_CREATED].low_s
+    return least_s <= (ended - created) / 1e9 and (begun - is_created) / 1e9 <= most_s
 
 
+@pytest.mark.timing
 def test_split_holds_what_really_happened(
     kubelet: Kubelet, server: NullServer, tmp_path: Path
 ) -> None:
     kubelet.make_service(minReplicas=0)
     output = tmp_path / "out"
 
-    with activator(server.http, lambda: kubelet.bring_up(0.25)) as target:
+    with activator(server.http, lambda: kubelet.bring_up(0.15)) as target:
         status = probe(kubelet, target, output=output, slo=["max_ttft<60s"])
 
     (start,) = report_in(output).starts
@@ -69,9 +71,9 @@ def test_split_holds_what_really_happened(
         "initialization",
     ]
     assert all(holds(start, mark, kubelet) for mark in kubelet.true_ns)
-    # Eight pauses and what the server takes; more on a machine that is busy.
+    # Eight pauses and what the server takes.
     assert start.ttft_s is not None
-    assert 2.0 < start.ttft_s < 10
+    assert start.ttft_s > 1.2
     # Two lists apart at most, however coarse Kubernetes' times are.
     activation = start.phases[1]
     assert activation.low is not None
@@ -89,16 +91,16 @@ def test_pod_that_is_said_to_be_ready_after_its_answer_is_waited_for(
     kubelet.make_service(minReplicas=0)
     output = tmp_path / "out"
 
-    def wake() -> None:
-        pod = kubelet.make_pod()
-        threading.Timer(0.4, kubelet.say_condition, (pod, Mark.READY, "Ready")).start()
+    pods: list[Any] = []
 
-    with activator(server.http, wake) as target:
+    def say_ready() -> None:
+        kubelet.say_condition(pods[0], Mark.READY, "Ready")
+
+    with activator(server.http, lambda: pods.append(kubelet.make_pod()), say_ready) as target:
         probe(kubelet, target, output=output)
 
     (start,) = report_in(output).starts
     assert start.e2e_s is not None
-    assert start.e2e_s < 0.4
     assert Mark.READY in [moment.name for moment in start.moments]
 
 
@@ -115,17 +117,17 @@ def test_stream_of_grpc_is_probed_too(kubelet: Kubelet, server: NullServer, tmp_
 
 
 @pytest.mark.nightly
+@pytest.mark.timing
 def test_service_is_left_alone_until_it_is_scaled_to_zero_again(
     kubelet: Kubelet, server: NullServer, tmp_path: Path
 ) -> None:
     kubelet.make_service(minReplicas=0)
     output = tmp_path / "out"
 
-    def wake() -> None:
-        kubelet.bring_up(0.01)
+    def remove_later() -> None:
         threading.Timer(0.7, kubelet.remove_pods).start()
 
-    with activator(server.http, wake) as target:
+    with activator(server.http, lambda: kubelet.bring_up(0.01), remove_later) as target:
         probe(kubelet, target, output=output, times=2)
 
     first, second = report_in(output).starts
@@ -235,11 +237,10 @@ def test_ctrl_c_writes_what_was_measured(
     kubelet.make_service(minReplicas=0)
     output = tmp_path / "out"
 
-    def wake() -> None:
-        kubelet.bring_up(0.01)
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
 
-    with activator(server.http, wake) as target:
+    with activator(server.http, lambda: kubelet.bring_up(0.01), interrupt) as target:
         status = probe(kubelet, target, output=output, times=3)
 
     report = report_in(output)

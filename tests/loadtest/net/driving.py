@@ -1,6 +1,6 @@
 """Sends exchanges through a real client and waits for their ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic_ns
@@ -58,6 +58,13 @@ class Session:
         self.reactor.run()
         timer.cancel()
         assert len(self.finished) >= num_finished, "the answer did not come within ten seconds"
+
+    def run_until(self, is_so: Callable[[], bool]) -> None:
+        """Run until that holds, or fail after ten seconds."""
+        give_up_ns = monotonic_ns() + GIVE_UP_NS
+        while not is_so():
+            assert monotonic_ns() < give_up_ns, "it did not come to be within ten seconds"
+            self.run_for(0.001)
 
     def run_for(self, duration_s: float) -> None:
         self.reactor.call_at(monotonic_ns() + int(duration_s * 1e9), self.reactor.stop)

@@ -304,8 +304,8 @@ def test_there_is_no_place_once_every_stream_is_taken() -> None:
     ):
         first = opened.start(a_prompt())
         assert opened.client.has_place()
-        opened.start(a_prompt())
-        opened.run_for(0.05)
+        second = opened.start(a_prompt())
+        opened.run_until(lambda: second.sent != NEVER)
         assert not opened.client.has_place()
         opened.client.cancel(first, first.started + 1, Outcome.TIMEOUT, "")
         assert opened.client.has_place()
@@ -358,7 +358,7 @@ def test_an_answer_before_the_whole_request_is_taken_and_the_stream_given_up() -
 
     with serving(handle) as address, session(address) as opened:
         exchange = opened.ask(a_prompt())
-        opened.run_for(0.05)
+        opened.run_until(lambda: bool(seen))
     assert (exchange.outcome, exchange.sent) == (Outcome.OVERLOADED, NEVER)
     assert seen == [(1, 0)]
 

@@ -100,8 +100,7 @@ def test_an_idle_connection_that_the_server_has_closed_is_replaced_unnoticed() -
 def test_an_idle_connection_that_closes_is_dropped_at_once() -> None:
     with serving(say_and_close(STREAM)) as address, session(f"http://{address}") as opened:
         opened.ask(a_prompt())
-        opened.run_for(0.05)
-        assert opened.client.num_open == 0
+        opened.run_until(lambda: opened.client.num_open == 0)
 
 
 def test_an_idle_connection_on_which_the_server_speaks_is_dropped() -> None:
@@ -117,8 +116,7 @@ def test_an_idle_connection_on_which_the_server_speaks_is_dropped() -> None:
     with serving(handle) as address, session(f"http://{address}") as opened:
         opened.ask(a_prompt())
         is_idle.set()
-        opened.run_for(0.05)
-        assert opened.client.num_open == 0
+        opened.run_until(lambda: opened.client.num_open == 0)
 
 
 def test_the_connection_used_last_is_used_first() -> None:
@@ -196,7 +194,7 @@ def test_a_cancelled_exchange_ends_and_the_server_sees_the_connection_close() ->
 
     with serving(handle) as address, session(f"http://{address}") as opened:
         exchange = opened.start(a_prompt())
-        opened.run_for(0.05)
+        opened.run_until(lambda: exchange.num_chunks == 1)
         opened.client.cancel(exchange, exchange.started + 5, Outcome.TIMEOUT, "too slow")
         assert left.wait(10)
     assert (exchange.outcome, exchange.detail) == (Outcome.TIMEOUT, "too slow")
@@ -214,8 +212,9 @@ def test_a_request_is_sent_once_its_last_byte_is_with_the_kernel() -> None:
 
     with serving(handle) as address, session(f"http://{address}") as opened:
         exchange = opened.start(a_prompt("x" * 16_000_000))
-        opened.run_for(0.1)
-        assert exchange.connect > 0
+        opened.run_until(lambda: exchange.connect > 0)
+        # Time enough for what fits into the kernel's buffers.
+        opened.run_for(0.05)
         assert exchange.sent == NEVER
         may_read.set()
         opened.wait(1)

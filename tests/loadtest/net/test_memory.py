@@ -81,7 +81,7 @@ def test_nothing_is_left_of_connections_that_the_server_closes(
     open_client: Callable[[str], AbstractContextManager[Session]], handle: Handler
 ) -> None:
     with serving_in_turn(handle) as address, open_client(address) as opened:
-        assert num_left_per_connection(opened, ask_over, 2000) < 0.5
+        assert num_left_per_connection(opened, ask_over, 500) < 0.5
 
 
 def close_unread(peer: Peer) -> None:

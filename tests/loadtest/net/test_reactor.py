@@ -60,7 +60,7 @@ def test_a_timer_whose_time_is_past_runs_at_once(reactor: Reactor) -> None:
     reactor.call_at(1, reactor.stop)
     began = monotonic_ns()
     reactor.run()
-    assert monotonic_ns() - began < 1000 * MS
+    assert monotonic_ns() - began < 10_000 * MS
 
 
 def test_a_cancelled_timer_does_not_run(reactor: Reactor) -> None:
@@ -127,21 +127,20 @@ def test_a_socket_that_another_callback_closes_is_told_no_more(
 def test_idle_work_is_done_until_none_is_left(reactor: Reactor) -> None:
     work = [1, 2, 3]
     done: list[int] = []
+    ours, theirs = socket.socketpair()
 
     def work_a_little() -> bool:
         done.append(work.pop())
+        if not work:
+            theirs.send(b"x")
         return bool(work)
 
-    def finish_idle() -> bool:
-        has_more = work_a_little()
-        if not has_more:
-            reactor.on_idle = None
-        return has_more
-
-    reactor.on_idle = finish_idle
-    reactor.call_at(monotonic_ns() + 20 * MS, reactor.stop)
-    reactor.run()
+    reactor.on_idle = work_a_little
+    reactor.watch(ours.fileno(), READ, lambda _: reactor.stop())
+    with ours, theirs:
+        reactor.run()
     assert done == [3, 2, 1]
+    assert reactor.on_idle is None
 
 
 def test_no_idle_work_is_begun_right_before_a_timer(reactor: Reactor) -> None:
@@ -175,4 +174,4 @@ def test_what_was_deferred_before_the_loop_is_done_without_any_event(reactor: Re
     reactor.defer(reactor.stop)
     began = monotonic_ns()
     reactor.run()
-    assert monotonic_ns() - began < 1000 * MS
+    assert monotonic_ns() - began < 10_000 * MS

@@ -33,7 +33,7 @@ def call(channel: grpc.Channel, name: str, request: Any) -> Any:
         request_serializer=method.request.SerializeToString,
         response_deserializer=method.response.FromString,
     )
-    return rpc(request, timeout=5)
+    return rpc(request, timeout=20)
 
 
 def stream(channel: grpc.Channel) -> list[Any]:
@@ -157,7 +157,7 @@ def test_a_stream_without_room_waits_for_it(prompt_server: NullServer) -> None:
         connection.send_data(1, b"\0\0\0\0\4\x0a\2r1", end_stream=True)
         assert received(connection, sock, 0.2) == 0
         connection.increment_flow_control_window(whole, stream_id=1)
-        assert received(connection, sock, 5) == whole
+        assert received(connection, sock, 20) == whole
 
 
 def test_faults_come_in_their_turn(faulty_server: NullServer) -> None:

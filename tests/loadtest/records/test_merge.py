@@ -17,7 +17,7 @@ from loadtest.records.stored import CHUNK_ROWS, Stored
 from tests.loadtest.records.written_runs import exchange, files_limited_to, read, write
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     orders=st.permutations(range(30)).flatmap(
         lambda order: st.integers(0, 30).map(lambda at: (order[:at], order[at:]))

@@ -16,6 +16,7 @@ from loadtest.errors import LoadtestError, UsageError
 from loadtest.report.push import push
 from loadtest.report.schema import Interval, KneeReport, Percentile, Report, Verdict
 from tests.loadtest.report.example import make_knee, make_report
+from tests.manifests.ports import free_ports
 
 GATEWAY = "prometheus-pushgateway"
 GROUP = "/metrics/job/r1_loadtest/instance/127.0.0.1%3A8080"
@@ -159,7 +160,7 @@ def test_a_gateway_that_refuses_is_named_in_one_line(gateway: Gateway) -> None:
 
 
 def test_a_gateway_that_is_not_there_is_named_in_one_line() -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = "http://127.0.0.1:1"
 
     with pytest.raises(LoadtestError) as caught:
         push(make_pushed(), url)
@@ -170,7 +171,7 @@ def test_a_gateway_that_is_not_there_is_named_in_one_line() -> None:
 def test_proxies_of_the_environment_are_not_used(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
 
@@ -210,7 +211,7 @@ def test_a_real_pushgateway_takes_it_and_shows_it(
 
 @pytest.fixture
 def real_gateway() -> Iterator[str]:
-    port = free_port()
+    (port,) = free_ports(1)
     command = [GATEWAY, f"--web.listen-address=127.0.0.1:{port}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
@@ -227,9 +228,3 @@ def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
             if sock.connect_ex(("127.0.0.1", port)) == 0:
                 return
     pytest.fail(f"{GATEWAY} does not listen on {port}")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

@@ -27,6 +27,10 @@ class FakeClient:
     under_way: list[Exchange] = field(default_factory=list)
     started: list[Exchange] = field(default_factory=list)
 
+    def now_ns(self) -> int:
+        """Return the time on its reactor's clock."""
+        return monotonic_ns()
+
     def has_place(self) -> bool:
         return len(self.under_way) < self.num_places
 

@@ -180,6 +180,7 @@ SLOW = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("drip_s", "message"), SLOW.values(), ids=SLOW)
 def test_a_page_without_end_is_given_up_in_time(
     server: Server, drip_s: float, message: str

@@ -1,16 +1,20 @@
 """kubectl, bound to the one API server."""
 
+import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
-from manifests.lint.render import MANIFESTS, recipes, render
+from manifests.lint.render import MANIFESTS
+from manifests.lint.target import Target
 
+Json = dict[str, Any]
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 # What an installation has before anything of ours comes.
@@ -39,21 +43,25 @@ def kubectl(kubeconfig: Path) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def served(kubectl: Kubectl) -> Callable[[str], str]:
+def served(kubectl: Kubectl, targets: dict[str, Target]) -> Callable[[str], list[Json]]:
     """Return what kustomize makes of a target, without what an old server lacks."""
     rows = kubectl("api-resources", "--no-headers").stdout.splitlines()
     # The last columns: apiVersion, whether it has a namespace, kind.
     kinds = {(row.split()[-3], row.split()[-1]) for row in rows}
     has_policy = kubectl("explain", "job.spec.podFailurePolicy").returncode == 0
-    targets = {recipe.name: recipe for recipe in recipes()}
 
     @cache
-    def build(name: str) -> str:
-        documents = render(targets[name].resources, targets[name].components)
-        bodies = [d.body for d in documents if (d.api_version, d.kind) in kinds]
+    def build(name: str) -> list[Json]:
+        documents = targets[name].documents
+        bodies = [deepcopy(d.body) for d in documents if (d.api_version, d.kind) in kinds]
         for body in bodies:
             if body["kind"] == "Job" and not has_policy:
                 body["spec"].pop("podFailurePolicy", None)
-        return yaml.safe_dump_all(bodies)
+        return bodies
 
     return build
+
+
+def text_of(bodies: Sequence[Json]) -> str:
+    """Return what kubectl reads of a file."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies})

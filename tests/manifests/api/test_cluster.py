@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.manifests.api.conftest import Kubectl
+from tests.manifests.api.conftest import Json, Kubectl, text_of
 
 
 @pytest.fixture(scope="module")
-def cluster(kubectl: Kubectl, served: Callable[[str], str]) -> Kubectl:
+def cluster(kubectl: Kubectl, served: Callable[[str], list[Json]]) -> Kubectl:
     """kubectl, once cluster/ is applied as its README says, twice."""
     for _ in range(2):
         # Under kubectl's own name the keys that the installation has set would go.
         how = ("--server-side", "--force-conflicts", "--field-manager=r1")
-        done = kubectl("apply", *how, "--filename=-", stdin=served("cluster"))
+        done = kubectl("apply", *how, "--filename=-", stdin=text_of(served("cluster")))
         assert done.returncode == 0, done.stderr
     return kubectl
 

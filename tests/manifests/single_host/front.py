@@ -25,6 +25,8 @@ from tests.predictor.server.gauges import wait_until
 FOLDER = Path(__file__).parents[3] / "manifests" / "single-host"
 SERVER_NAME = "r1.example.com"
 PORTS = (8080, 8081, 8082, 8083)
+# Nobody listens on these.
+DOWN = (1, 2, 3, 4)
 SYSLOG = "syslog:server=unix:/dev/log,tag=r1_front,nohostname"
 TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 NUM_KEYS = 200
@@ -101,7 +103,7 @@ class Front:
             found[:] = [line for line in self.access_log() if line["request_id"] == request_id]
             return bool(found)
 
-        wait_until(find, 10)
+        wait_until(find)
         return found[0]
 
     def log(self, name: str) -> str:
@@ -111,7 +113,7 @@ class Front:
         self.process = subprocess.Popen(
             ["nginx", "-p", self.directory, "-c", "nginx.conf", "-g", "daemon off;"]
         )
-        wait_until(self.is_listening, 10)
+        wait_until(self.is_listening)
 
     def is_listening(self) -> bool:
         assert self.process.poll() is None, "nginx ended"
@@ -122,7 +124,7 @@ class Front:
         """Return when the workers of the old configuration are gone."""
         before = self.workers()
         self.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: bool(self.workers()) and not self.workers() & before, 10)
+        wait_until(lambda: bool(self.workers()) and not self.workers() & before)
 
     def workers(self) -> set[str]:
         pid = self.process.pid
@@ -133,10 +135,11 @@ class Front:
         self.process.wait(10)
 
 
-def lay_out(directory: Path, backends: Sequence[int], rewrites: Mapping[str, str]) -> Front:
+def lay_out(directory: Path, backends: Sequence[int | None], rewrites: Mapping[str, str]) -> Front:
     """Copy nginx's part of the folder with other addresses, paths and, where given, more.
 
-    ``backends`` are the ports that stand for PORTS. A rewrite whose text is not there is an error.
+    ``backends`` are the ports that stand for PORTS, None where nobody is to listen. A rewrite whose
+    text is not there is an error.
     """
     shutil.copytree(FOLDER / "etc/nginx", directory, dirs_exist_ok=True)
     http_port, https_port = free_ports(2)
@@ -158,7 +161,10 @@ def lay_out(directory: Path, backends: Sequence[int], rewrites: Mapping[str, str
     for old, new in (ours | rewrites).items():
         assert any(old in text for text in texts.values()), old
         texts = {path: text.replace(old, new) for path, text in texts.items()}
-    mapped = dict(zip(map(str, PORTS), map(str, backends), strict=True))
+    mapped = {
+        str(port): str(backend or nobody)
+        for port, backend, nobody in zip(PORTS, backends, DOWN, strict=True)
+    }
     at_port = re.compile(rf"(?<=:)({'|'.join(mapped)})\b")
     for path, text in texts.items():
         path.write_text(at_port.sub(lambda match: mapped[match.group()], text))
@@ -185,8 +191,3 @@ def make_credentials(directory: Path) -> tuple[str, list[str]]:
 
 def readme() -> str:
     return (FOLDER / "README.md").read_text()
-
-
-def free_port() -> int:
-    (port,) = free_ports(1)
-    return port

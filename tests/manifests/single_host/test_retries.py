@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.manifests.single_host.backends import Backend
-from tests.manifests.single_host.front import Front, free_port
+from tests.manifests.single_host.front import Front
 
 BODY = b'{"text_input": "3*4="}'
 IMPATIENT = {"proxy_read_timeout 610s": "proxy_read_timeout 1s"}
@@ -17,18 +17,23 @@ Start = Callable[..., Front]
 
 
 @pytest.mark.parametrize(
-    ("request_line", "behaviour"),
-    [(POST, "503"), (GET, "503"), (GET, "close"), (GET, "hang")],
-    ids=["POST refused", "GET refused", "GET lost", "GET unanswered"],
+    ("request_line", "behaviour", "rewrites"),
+    [
+        pytest.param(POST, "503", {}, id="POST refused"),
+        pytest.param(GET, "503", {}, id="GET refused"),
+        pytest.param(GET, "close", {}, id="GET lost"),
+        pytest.param(GET, "hang", IMPATIENT, id="GET unanswered", marks=pytest.mark.timing),
+    ],
 )
 def test_what_may_be_asked_twice_is_asked_of_the_other(
     start_front: Start,
     backend: Callable[[str], Backend],
     request_line: tuple[str, str],
     behaviour: str,
+    rewrites: dict[str, str],
 ) -> None:
     first, second = backend(behaviour), backend("200")
-    front = start_front([first.port, free_port(), second.port, free_port()], IMPATIENT)
+    front = start_front([first.port, None, second.port, None], rewrites)
 
     with front.client() as client:
         response = client.request(*request_line, content=BODY)
@@ -40,10 +45,10 @@ def test_what_may_be_asked_twice_is_asked_of_the_other(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status", "message"),
+    ("behaviour", "rewrites", "status", "message"),
     [
-        ("close", 502, "no predictor answered"),
-        ("hang", 504, "the generation took longer than is allowed"),
+        ("close", {}, 502, "no predictor answered"),
+        ("hang", IMPATIENT, 504, "the generation took longer than is allowed"),
     ],
     ids=["lost", "unanswered"],
 )
@@ -51,11 +56,12 @@ def test_a_post_that_may_have_begun_is_not_asked_again(
     start_front: Start,
     backend: Callable[[str], Backend],
     behaviour: str,
+    rewrites: dict[str, str],
     status: int,
     message: str,
 ) -> None:
     first, second = backend(behaviour), backend("200")
-    front = start_front([first.port, free_port(), second.port, free_port()], IMPATIENT)
+    front = start_front([first.port, None, second.port, None], rewrites)
 
     with front.client() as client:
         response = client.request(*POST, content=BODY)
@@ -70,7 +76,7 @@ def test_a_post_that_nobody_took_is_asked_of_the_other(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     second = backend("200")
-    front = start_front([free_port(), free_port(), second.port, free_port()])
+    front = start_front([None, None, second.port, None])
 
     with front.client() as client:
         statuses = [client.request(*POST, content=BODY).status_code for _ in range(8)]
@@ -82,7 +88,7 @@ def test_where_both_refuse_the_client_hears_the_second_and_no_third_is_asked(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     first, second = backend("503"), backend("503")
-    front = start_front([first.port, free_port(), second.port, free_port()])
+    front = start_front([first.port, None, second.port, None])
 
     with front.client() as client:
         response = client.request(*POST, content=BODY)
@@ -111,7 +117,7 @@ def test_where_both_refuse_the_client_hears_the_second_and_no_third_is_asked(
 def test_with_both_down_the_error_is_of_the_predictors_form(
     start_front: Start, path: str, error: object
 ) -> None:
-    front = start_front([free_port(), free_port(), free_port(), free_port()])
+    front = start_front([None] * 4)
 
     with front.client() as client:
         response = client.post(path, content=BODY)
@@ -125,7 +131,7 @@ def test_where_one_refuses_and_the_other_is_down_the_error_is_of_the_same_form(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     first = backend("503")
-    front = start_front([first.port, free_port(), free_port(), free_port()])
+    front = start_front([first.port, None, None, None])
 
     with front.client() as client:
         response = client.request(*POST, content=BODY)
@@ -139,7 +145,7 @@ def test_refusals_mark_nobody_as_failed(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     both = backend("503"), backend("503")
-    front = start_front([both[0].port, free_port(), both[1].port, free_port()])
+    front = start_front([both[0].port, None, both[1].port, None])
 
     with front.client() as client:
         responses = [client.request(*POST, content=BODY) for _ in range(8)]
@@ -152,7 +158,7 @@ def test_one_that_does_not_answer_three_times_is_passed_over(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     first, second = backend("close"), backend("200")
-    front = start_front([first.port, free_port(), second.port, free_port()])
+    front = start_front([first.port, None, second.port, None])
 
     with front.client() as client:
         statuses = [client.request(*POST, content=BODY).status_code for _ in range(16)]
@@ -165,7 +171,7 @@ def test_headers_for_tracing_reach_the_predictor_and_credentials_do_not(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     first = backend("200")
-    front = start_front([first.port, free_port(), free_port(), free_port()])
+    front = start_front([first.port, None, None, None])
     sent = {
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "tracestate": "r1=1",
@@ -188,7 +194,7 @@ def test_an_id_of_another_form_is_replaced(
     start_front: Start, backend: Callable[[str], Backend]
 ) -> None:
     first = backend("200")
-    front = start_front([first.port, free_port(), free_port(), free_port()])
+    front = start_front([first.port, None, None, None])
 
     with front.client() as client:
         response = client.get(GET[1], headers={"x-request-id": "two words"})

@@ -9,7 +9,7 @@ import pytest
 
 from predictor.config import Limits
 from tests.manifests.single_host.backends import Backend
-from tests.manifests.single_host.front import Front, free_port
+from tests.manifests.single_host.front import Front
 
 MAX_BODY_BYTES = Limits().max_body_bytes
 OPEN = "/v2/health/ready"
@@ -23,9 +23,7 @@ ALMOST_ALL = b"x" * (MAX_BODY_BYTES - 5)
 @pytest.fixture(scope="module")
 def lone_front(start_front: Callable[..., Front]) -> Front:
     """A front whose strangers are those of this module, before predictors that are down."""
-    front = start_front(
-        [free_port() for _ in range(4)], {"worker_processes 2;": "worker_processes 1;"}
-    )
+    front = start_front([None] * 4, {"worker_processes 2;": "worker_processes 1;"})
     # What it loads with its first requests is not a body.
     with front.client({}) as client:
         assert [client.get(path).status_code for path in ("/v2", OPEN)] == [401, 502]
@@ -112,7 +110,7 @@ def test_a_body_where_none_is_wanted_is_refused_before_a_predictor_is_asked(
     start_front: Callable[..., Front], backend: Callable[[str], Backend]
 ) -> None:
     predictor = backend("200")
-    front = start_front([predictor.port, free_port(), predictor.port, free_port()])
+    front = start_front([predictor.port, None, predictor.port, None])
 
     with front.client({}) as client:
         refused = client.post(OPEN, content=b"ab")
@@ -127,7 +125,7 @@ def test_the_machine_is_ready_while_one_of_the_predictors_is(
     start_front: Callable[..., Front], backend: Callable[[str], Backend]
 ) -> None:
     loading, ready = backend("503"), backend("200")
-    front = start_front([loading.port, free_port(), ready.port, free_port()])
+    front = start_front([loading.port, None, ready.port, None])
 
     with front.client({}) as client:
         statuses = [client.get(OPEN).status_code for _ in range(4)]

@@ -111,7 +111,7 @@ def test_a_preempted_sequence_keeps_its_first_queue_time() -> None:
     assert engine.scheduler.num_preemptions > 0
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32),
     num_blocks=st.integers(9, 24),

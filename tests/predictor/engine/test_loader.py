@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from predictor.config import EngineConfig
 from predictor.engine.loader import load_engine
@@ -83,3 +84,9 @@ def test_a_setting_that_cannot_be_followed_is_refused(
 ) -> None:
     with pytest.raises(SettingRefused, match=words):
         load(model_dir, **settings)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a CUDA device")
+def test_a_device_that_is_not_there_is_refused(model_dir: Path) -> None:
+    with pytest.raises(SettingRefused, match="device is cuda, but torch finds no CUDA device"):
+        load_engine(EngineConfig(model_dir=model_dir, device="cuda"))

@@ -13,7 +13,7 @@ from predictor.engine.engine import Engine
 from predictor.engine.loader import load_engine
 from predictor.engine.sequence import SamplingParams, Sequence, TokenOutput
 
-NUM_PROMPTS = 64
+NUM_PROMPTS = 40
 MAX_TOKENS = 24
 # Two layers, 16 tokens, 2 KV heads of 16, float32, keys and values.
 BLOCK_BYTES = 2 * 16 * 2 * 16 * 4 * 2

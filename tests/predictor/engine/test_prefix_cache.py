@@ -219,7 +219,7 @@ ARRIVALS = st.lists(
 )
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300)
 @given(
     arrivals=ARRIVALS,
     seed=st.integers(0, 2**32),

@@ -235,7 +235,7 @@ def test_a_sequence_whose_logits_are_not_finite_ends_alone() -> None:
     assert [s.id for s in scheduler.running] == [0]
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(
     arrivals=st.lists(
         st.tuples(st.integers(0, 5), st.integers(1, 20), st.integers(1, 15), st.booleans()),

@@ -101,7 +101,7 @@ def verdict(body, header=None):
         return str(refusal)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(REQUESTS, st.randoms(use_true_random=False))
 def test_any_mix_of_json_and_binary_inputs_gets_the_verdict_of_json_alone(inputs, random):
     as_json, mixed = [], []
@@ -117,7 +117,7 @@ def test_any_mix_of_json_and_binary_inputs_gets_the_verdict_of_json_alone(inputs
     assert verdict(*spell(*mixed)) == verdict(spell(*plain)[0])
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_body_of_any_other_length_is_refused(data):
     body, header = spell(TEXT, binary("seed", "INT64", bytes(8)), in_json("top_k", "INT8", [1]))
@@ -127,7 +127,7 @@ def test_a_body_of_any_other_length_is_refused(data):
         parse(body[:length].ljust(length, b"\0"), header)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=40), st.sampled_from(DATATYPES), st.integers(1, 4))
 def test_any_bytes_are_read_or_refused(raw, datatype, num_rows):
     with suppress(InvalidRequest):

@@ -216,7 +216,7 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300)
 @given(BODIES.map(orjson.dumps) | st.binary(max_size=64))
 def test_any_body_is_decoded_or_refused(raw):
     with suppress(InvalidRequest):

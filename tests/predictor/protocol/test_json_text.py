@@ -225,7 +225,7 @@ NESTED = st.recursive(
 )
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(NESTED, st.booleans())
 def test_any_value_is_read_as_it_was_written(value, is_ascii):
     text = json.dumps(value, ensure_ascii=is_ascii)
@@ -243,7 +243,7 @@ def refuse_repeated(pairs):
     return dict(pairs)
 
 
-@settings(max_examples=1000, derandomize=True, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(TOKENS, max_size=12).map("".join))
 @example('{"a":1,"a":1}')
 @example('{"a":"\\\\","a":"\\\\"}')

@@ -99,6 +99,13 @@ def module_start() -> Iterator[Callable[..., Predictor]]:
         yield start
 
 
+@pytest.fixture(scope="session")
+def victim() -> Iterator[Predictor]:
+    """A predictor whose ruin would spare the other tests, with a short patience for readers."""
+    with own_predictors() as start:
+        yield start("--model-dir=demo", "--write-timeout-s=1")
+
+
 @contextmanager
 def own_predictors() -> Iterator[Callable[..., Predictor]]:
     started: list[Predictor] = []

@@ -1,7 +1,10 @@
 """What a predictor's /metrics say it still holds, and how long until it holds nothing."""
 
+import os
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +52,14 @@ def engine_pid(predictor: Any) -> int:
     tasks = Path(f"/proc/{predictor.process.pid}/task").iterdir()
     (pid,) = (pid for task in tasks for pid in (task / "children").read_text().split())
     return int(pid)
+
+
+@contextmanager
+def held_engine(predictor: Any) -> Iterator[None]:
+    """Keep the engine from any step: what runs neither goes on nor ends."""
+    pid = engine_pid(predictor)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

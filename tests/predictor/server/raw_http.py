@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import queue
 import resource
+import select
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
 import uvicorn
 
 from predictor.config import Limits
@@ -19,6 +22,8 @@ from predictor.server.http import limited_protocol
 DEADLINE_S = 20
 GET = b"GET /get HTTP/1.1\r\nHost: a\r\n\r\n"
 MIB = 2**20
+# In which held time passes.
+STEP_S = 0.05
 # Timeouts of no matter to a test.
 LONG = {
     "header_timeout_s": 60.0,
@@ -33,6 +38,9 @@ PATHS = {"slow", "refuse", "large", "brim", "early", "stream"}
 
 class App:
     """One method for each of PATHS; whatever else is asked for is answered with what was read."""
+
+    # Of the loop's time.
+    pause_s = 0.1
 
     def __init__(self) -> None:
         self.num_running = self.max_running = 0
@@ -60,7 +68,7 @@ class App:
         await answer(send, 200, {"num_bytes": num_bytes, "headers": names})
 
     async def slow(self, scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(self.pause_s)
         await self.get(scope, receive, send)
 
     async def refuse(self, scope: Any, receive: Any, send: Any) -> None:
@@ -81,7 +89,7 @@ class App:
         """Begin the answer before the body is read and end it much later."""
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"begun", "more_body": True})
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(self.pause_s)
         await send({"type": "http.response.body", "body": b"ended"})
 
     async def stream(self, scope: Any, receive: Any, send: Any) -> None:
@@ -113,8 +121,8 @@ async def answer(send: Any, status: int, value: object) -> None:
 class Loop(asyncio.SelectorEventLoop):
     """Knows every timer that was set on it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        super().__init__(selector)
         self.timers: list[asyncio.TimerHandle] = []
 
     def call_at(self, *args: Any, **keywords: Any) -> asyncio.TimerHandle:
@@ -122,12 +130,44 @@ class Loop(asyncio.SelectorEventLoop):
         return self.timers[-1]
 
 
+class Clock(selectors.DefaultSelector):
+    """A loop's selector and its time, which passes while the loop has nothing else to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.steps_s: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self.is_still = threading.Event()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        # A loop that has callbacks to run does not wait.
+        if events or timeout == 0:
+            return events
+        with suppress(queue.Empty):
+            self.now_s += self.steps_s.get_nowait()
+            return []
+        self.is_still.set()
+        return super().select(timeout)
+
+
+class HeldLoop(Loop):
+    """A loop on which time passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        super().__init__(self.clock)
+
+    def time(self) -> float:
+        return self.clock.now_s
+
+
 class Server:
     """A uvicorn server in a thread of its own."""
 
     def __init__(self, **limits: float) -> None:
         self.app = App()
-        self.loop = Loop()
+        self.loop = self.make_loop()
         protocol = limited_protocol(Limits(**(LONG | limits)))  # type: ignore[arg-type]
         config = uvicorn.Config(
             self.app, http=protocol, ws="none", lifespan="off", log_config=None, access_log=False
@@ -139,6 +179,9 @@ class Server:
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
+    def make_loop(self) -> Loop:
+        return Loop()
+
     def run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             runner.run(self.uvicorn.serve([self.listener]))
@@ -148,17 +191,45 @@ class Server:
         self.thread.join(DEADLINE_S)
         assert not self.thread.is_alive()
 
-    def wait_until_unconnected(self) -> float:
-        return wait_until(lambda: not self.uvicorn.server_state.connections)
+    def wait_until_unconnected(self) -> None:
+        wait_until(lambda: not self.uvicorn.server_state.connections)
 
 
-def wait_until(has_happened: Callable[[], bool]) -> float:
-    """Return how long it took."""
+class HeldServer(Server):
+    """A server whose time passes only when it is told to, and as it stops."""
+
+    loop: HeldLoop
+
+    def make_loop(self) -> HeldLoop:
+        return HeldLoop()
+
+    def stop(self) -> None:
+        self.uvicorn.should_exit = True
+        deadline_s = time.monotonic() + DEADLINE_S
+        while self.thread.is_alive() and time.monotonic() < deadline_s:
+            self.loop.clock.steps_s.put(STEP_S)
+            self.thread.join(0.001)
+        super().stop()
+
+    def pass_time(self, duration_s: float) -> None:
+        """Let time pass, step by step, as soon as all is read that was sent.
+
+        Whatever comes of it is done when this returns.
+        """
+        clock = self.loop.clock
+        for _ in range(round(duration_s / STEP_S)):
+            clock.steps_s.put(STEP_S)
+        clock.is_still.clear()
+        # Wakes the loop.
+        self.loop.call_soon_threadsafe(clock.is_still.clear)
+        assert clock.is_still.wait(DEADLINE_S)
+
+
+def wait_until(has_happened: Callable[[], bool]) -> None:
     started_s = time.monotonic()
     while not has_happened():
         assert time.monotonic() < started_s + DEADLINE_S
         threading.Event().wait(0.01)
-    return time.monotonic() - started_s
 
 
 class Response(NamedTuple):
@@ -198,6 +269,10 @@ class Client:
     def read_to_end(self) -> bytes:
         return self.reader.read()
 
+    def has_nothing_to_read(self) -> bool:
+        """Whether the connection is open and silent."""
+        return not select.select([self.socket], [], [], 0)[0]
+
 
 def get_rss_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -209,13 +284,6 @@ def post(path: str, body: bytes, *, chunked: bool = False, headers: bytes = b"")
     data = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
     head = b"POST /%s HTTP/1.1\r\nHost: a\r\n%s\r\n%s\r\n" % (path.encode(), framing, headers)
     return head + data
-
-
-def assert_stays_open(client: Client, duration_s: float) -> None:
-    client.socket.settimeout(duration_s)
-    with pytest.raises(TimeoutError):
-        client.socket.recv(1, socket.MSG_PEEK)
-    client.socket.settimeout(DEADLINE_S)
 
 
 def assert_refused(client: Client, status: int, words: str) -> None:

@@ -8,7 +8,7 @@ import httpx
 from predictor.demo.arithmetic import draw_held_out
 from predictor.protocol import messages
 
-NUM_PROBLEMS = 200
+NUM_PROBLEMS = 100
 SEED = 2
 
 

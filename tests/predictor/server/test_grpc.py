@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +33,7 @@ LIMITS = Limits(
     max_rows=16,
     header_timeout_s=0.5,
     body_timeout_s=0.5,
-    idle_timeout_s=4.0,
+    idle_timeout_s=2.0,
     write_timeout_s=1.0,
 )
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -156,17 +158,19 @@ def test_a_refused_message_is_let_go_without_waiting_for_the_collector(
     try:
         for _ in range(5):
             channel.unary_unary(METHOD + "ModelInfer").future(WRONG_MODEL).exception()
-        # Its traceback is what would hold the message.
-        kept = [
-            o
-            for o in gc.get_objects()
-            # Not isinstance: some objects of torch warn when asked for their class.
-            if type(o) is ModelNotFound and o.__traceback__
-        ]
+        # The last call may still be on its way out when its answer is here.
+        wait_until(lambda: not is_a_refusal_held())
     finally:
         gc.enable()
 
-    assert kept == []
+
+def is_a_refusal_held() -> bool:
+    """Whether there is one with its traceback, which would hold the message."""
+    return any(
+        # Not isinstance: some objects of torch warn when asked for their class.
+        type(held) is ModelNotFound and held.__traceback__ is not None
+        for held in gc.get_objects()
+    )
 
 
 def test_a_call_without_a_message_is_refused(channel: grpc.Channel) -> None:
@@ -206,30 +210,35 @@ def test_a_full_server_refuses_at_once_and_says_when_to_come_back(channel: grpc.
     assert "the server is full: 4 requests" in refused[0].details()
 
 
-@pytest.mark.parametrize(
-    ("opening", "limit_s"),
-    [
-        pytest.param(b"", LIMITS.header_timeout_s, id="silent"),
-        pytest.param(PREFACE[:10], LIMITS.header_timeout_s, id="half-a-preface"),
-        pytest.param(PREFACE, LIMITS.header_timeout_s, id="no-settings"),
-        pytest.param(PREFACE + EMPTY_SETTINGS, LIMITS.idle_timeout_s, id="no-call"),
-    ],
-)
-def test_connections_on_which_nothing_comes_are_closed(
-    server: Server, opening: bytes, limit_s: float
-) -> None:
+def test_connections_on_which_nothing_comes_are_closed(server: Server) -> None:
     host, _, port = server.address.partition(":")
-    started = time.monotonic()
-    connections = [socket.create_connection((host, int(port)), WAIT_S) for _ in range(25)]
-    for connection in connections:
-        connection.sendall(opening)
+    openings = {
+        "silent": b"",
+        "half a preface": PREFACE[:10],
+        "no settings": PREFACE,
+        "no call": PREFACE + EMPTY_SETTINGS,
+    }
+    ends: list[str] = []
+    with ExitStack() as held, selectors.DefaultSelector() as selector:
+        started_s = time.monotonic()
+        for name, opening in openings.items():
+            for _ in range(25):
+                connection = held.enter_context(socket.create_connection((host, int(port))))
+                connection.sendall(opening)
+                selector.register(connection, selectors.EVENT_READ, name)
+        while selector.get_map():
+            ready = selector.select(WAIT_S)
+            assert ready, "a connection stays open"
+            for key, _ in ready:
+                if not key.fileobj.recv(4096):  # type: ignore[union-attr]
+                    selector.unregister(key.fileobj)
+                    ends.append(key.data)
+                    last_s = time.monotonic()
 
-    for connection in connections:
-        with connection, connection.makefile("rb") as stream:
-            stream.read()
-
-    elapsed_s = time.monotonic() - started
-    assert limit_s / 2 < elapsed_s < limit_s + 3
+    # Those that have not opened it have less time than those without a call.
+    assert len(ends) == 100
+    assert ends[-25:] == ["no call"] * 25
+    assert last_s - started_s > LIMITS.idle_timeout_s / 2
 
 
 @pytest.mark.nightly
@@ -244,10 +253,11 @@ def test_a_channel_whose_connection_was_idle_too_long_is_still_good(channel: grp
 
 
 def test_a_client_that_stops_reading_loses_its_stream_and_frees_the_engine(server: Server) -> None:
+    before = server.num_requests("ModelStreamInfer", "deadline")
     with grpc.insecure_channel(server.address, options=SMALL_WINDOW) as channel:
         responses = channel.stream_stream(METHOD + "ModelStreamInfer")(iter([WORDY]))
 
-        wait_until(lambda: server.num_requests("ModelStreamInfer", "deadline") == 1)
+        wait_until(lambda: server.num_requests("ModelStreamInfer", "deadline") == before + 1)
         wait_until(lambda: server.client.num_streams == 0)
 
         with pytest.raises(grpc.RpcError) as caught:
@@ -291,10 +301,10 @@ def test_calls_that_clients_end_free_the_engine_and_are_counted(
     before = server.num_requests(name, outcome)
 
     responses = channel.stream_stream(METHOD + name)(iter([LONG]), timeout=timeout_s)
-    wait_until(lambda: server.client.num_streams > 0)
     if outcome == "cancelled":
+        wait_until(lambda: server.client.num_streams > 0)
         responses.cancel()
 
+    wait_until(lambda: server.num_requests(name, outcome) == before + 1)
     wait_until(lambda: server.client.num_streams == 0)
-    assert server.num_requests(name, outcome) == before + 1
     assert responses.code() is grpc.StatusCode[status]

@@ -4,16 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from predictor.config import DEMO_MODEL_DIR, EngineConfig, ServerConfig
-from predictor.engine.client import EngineClient
+from predictor.config import DEMO_MODEL_DIR, ServerConfig
+from predictor.engine.messages import Ready
 from predictor.metrics import Metrics
 from predictor.model import LanguageModel
 from predictor.protocol import messages
@@ -24,6 +24,30 @@ OUR_SERVICE = "inference.GRPCInferenceService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+READY = Ready(640, 4096, (634,), "cpu", "float32", 100)
+
+
+@dataclass
+class FakeEngine:
+    """An engine that is ready as soon as it runs; no request here gets as far."""
+
+    can_recover: ClassVar = True
+
+    ready: Ready | None = None
+    is_closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        self.ready = READY
+        await self.is_closed.wait()
+
+    async def wait_ready(self) -> Ready:
+        return READY
+
+    def close(self) -> None:
+        self.ready = None
+        self.is_closed.set()
 
 
 @dataclass
@@ -60,7 +84,7 @@ class Serving:
 @asynccontextmanager
 async def serving(*options: tuple[str, str]) -> AsyncIterator[Serving]:
     config = ServerConfig(model_dir=DEMO_MODEL_DIR, grpc_port=0)
-    client = EngineClient(EngineConfig(model_dir=DEMO_MODEL_DIR))
+    client: Any = FakeEngine()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     model = LanguageModel(config, client, metrics, max_num_seqs=2)
@@ -71,8 +95,6 @@ async def serving(*options: tuple[str, str]) -> AsyncIterator[Serving]:
             yield Serving(model, server, channel, registry)
     finally:
         await server.stop(0)
-        client.close()
-        await client.run()
 
 
 @asynccontextmanager
@@ -136,7 +158,8 @@ def test_a_stop_ends_watches_with_their_last_status(run_on_a_loop: RunOnALoop) -
                 grpc.StatusCode.UNAVAILABLE,
                 "the server is stopping",
             )
-            await asyncio.wait_for(stopped, 5)
+            # Long before the ten seconds, for which nothing waits.
+            await asyncio.wait_for(stopped, 9)
 
     run_on_a_loop(body)
 
@@ -239,7 +262,8 @@ def test_a_stream_is_answered_until_the_stop_and_then_told_of_it(
                 grpc.StatusCode.UNAVAILABLE,
                 "the server is stopping",
             )
-            await asyncio.wait_for(stopped, 5)
+            # Long before the ten seconds, for which nothing waits.
+            await asyncio.wait_for(stopped, 9)
             code, _ = await refusal(s.call("ServerLive"))
             assert code is grpc.StatusCode.UNAVAILABLE
 

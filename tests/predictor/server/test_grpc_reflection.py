@@ -17,9 +17,9 @@ SERVICES = [
 ]
 
 
-@pytest.fixture
-def channel(start: Callable[..., Any]) -> Iterator[grpc.Channel]:
-    predictor = start("--model-dir=demo", "--grpc-reflection")
+@pytest.fixture(scope="module")
+def channel(module_start: Callable[..., Any]) -> Iterator[grpc.Channel]:
+    predictor = module_start("--model-dir=demo", "--grpc-reflection")
     with grpc.insecure_channel(predictor.grpc_address) as channel:
         yield channel
 

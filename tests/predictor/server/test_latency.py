@@ -5,9 +5,12 @@ import statistics
 import time
 from typing import Any
 
+import pytest
+
 ACKNOWLEDGEMENT_DELAY_S = 0.04
 
 
+@pytest.mark.timing
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head(predictor: Any) -> None:
     host, _, port = predictor.url.removeprefix("http://").partition(":")
     elapsed_s = []

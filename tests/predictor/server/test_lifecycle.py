@@ -18,11 +18,12 @@ import httpx
 import pytest
 
 from predictor.config import DEMO_MODEL_DIR
-from tests.predictor.server.gauges import wait_until
+from tests.predictor.server.gauges import held_engine, wait_until
 
 FREE_PORTS = ("--http-port=0", "--grpc-port=0")
 
 
+@pytest.mark.timing
 def test_a_long_prompt_leaves_the_server_alive(predictor: Any) -> None:
     body = {"text_input": "12 + " * 400_000}
     slowest_s = 0.0
@@ -44,7 +45,12 @@ def test_a_long_prompt_leaves_the_server_alive(predictor: Any) -> None:
     assert slowest_s < 2.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "number",
+    # SIGTERM is in another test of every day.
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)],
+    ids=lambda n: n.name,
+)
 def test_a_signal_lets_accepted_requests_finish_and_ends_with_0(
     start: Callable[..., Any], number: signal.Signals
 ) -> None:
@@ -64,7 +70,8 @@ def test_a_signal_lets_accepted_requests_finish_and_ends_with_0(
 
 
 def test_an_idle_grpc_stream_does_not_hold_up_the_end(start: Callable[..., Any]) -> None:
-    predictor = start("--model-dir=demo")
+    # Longer than the test waits for the end.
+    predictor = start("--model-dir=demo", "--grace-period-s=60")
     is_over = threading.Event()
 
     def no_requests() -> Iterator[bytes]:
@@ -75,12 +82,7 @@ def test_an_idle_grpc_stream_does_not_hold_up_the_end(start: Callable[..., Any])
         rpc = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
         responses = rpc(no_requests())
         httpx.get(f"{predictor.url}/v2/health/ready").raise_for_status()
-        started = time.monotonic()
-        status = predictor.stop()
-        elapsed_s = time.monotonic() - started
-
-        assert status == 0
-        assert elapsed_s < 6  # of the grace period's 12
+        assert predictor.stop() == 0
         with pytest.raises(grpc.RpcError) as ended:
             list(responses)
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -151,21 +153,23 @@ def read_to_the_end(connection: socket.socket) -> str:
 def test_while_accepted_requests_finish_newcomers_hear_that_it_stops(
     start: Callable[..., Any],
 ) -> None:
-    predictor = start("--model-dir=demo", R1_FAULTS='{"step_delay_s": 0.02}')
+    # Nobody waits for the end of the grace period.
+    predictor = start("--model-dir=demo", "--grace-period-s=60")
     url = f"{predictor.url}/v2/models/r1"
-    body = {"text_input": "hello", "parameters": {"ignore_eos": True, "max_tokens": 100}}
+    body = {"text_input": "hello", "parameters": {"ignore_eos": True, "max_tokens": 1000}}
 
     with httpx.stream("POST", f"{url}/generate_stream", json=body, timeout=60) as response:
         lines = (line for line in response.iter_lines() if line)
         next(lines)
-        predictor.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: httpx.get(f"{predictor.url}/v2/health/ready").status_code == 503)
-        refused = httpx.post(f"{url}/generate", json=body)
-        live = httpx.get(f"{predictor.url}/v2/health/live")
-        with grpc.insecure_channel(predictor.grpc_address) as channel:
-            infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
-            with pytest.raises(grpc.RpcError) as refused_rpc:
-                infer(b"\x0a\x02r1", timeout=60)
+        with held_engine(predictor):
+            predictor.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: httpx.get(f"{predictor.url}/v2/health/ready").status_code == 503)
+            refused = httpx.post(f"{url}/generate", json=body)
+            live = httpx.get(f"{predictor.url}/v2/health/live")
+            with grpc.insecure_channel(predictor.grpc_address) as channel:
+                infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+                with pytest.raises(grpc.RpcError) as refused_rpc:
+                    infer(b"\x0a\x02r1", timeout=60)
         last = list(lines)[-1]
 
     assert refused.status_code == 503
@@ -175,6 +179,7 @@ def test_while_accepted_requests_finish_newcomers_hear_that_it_stops(
     assert live.status_code == 200
     assert json.loads(last.removeprefix("data: "))["details"]["finish_reason"] == "length"
     assert predictor.process.wait(30) == 0
+    assert "Traceback" not in predictor.output
 
 
 def test_an_engine_that_dies_fails_its_requests_and_is_replaced(

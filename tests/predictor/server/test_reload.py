@@ -15,7 +15,7 @@ from predictor.protocol import messages
 from predictor.server.reload import Changes, report_failure
 from tests.predictor.configmap import MountedConfigMap
 from tests.predictor.server.conftest import call
-from tests.predictor.server.gauges import wait_until
+from tests.predictor.server.gauges import held, held_engine, wait_until
 from tests.predictor.server.test_metrics import scrape, value
 
 OLD, NEW = Snapshot("/etc/r1"), Snapshot("/etc/r1", {"generation.json": b"{}"})
@@ -78,8 +78,8 @@ class Served:
 def served(module_start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Served:
     directory = tmp_path_factory.mktemp("r1")
     configmap = MountedConfigMap(directory, generation=BEGINNING)
-    # Slow enough for a generation to outlast a reload.
-    faults = json.dumps({"step_delay_s": 0.01})
+    # Slow enough for a generation to be caught under way.
+    faults = json.dumps({"step_delay_s": 0.005})
     predictor = module_start("--model-dir=demo", f"--defaults-dir={directory}", R1_FAULTS=faults)
     return Served(predictor, configmap)
 
@@ -91,11 +91,12 @@ def test_a_swap_is_for_new_requests_on_every_protocol_and_not_for_a_stream_under
     with httpx.stream("POST", f"{served.url}/generate_stream", json=body, timeout=60) as response:
         lines = (line for line in response.iter_lines() if line)
         next(lines)
-        served.reload(generation='{"max_tokens": 5}', system_prompt=PROMPT)
+        with held_engine(served.predictor):
+            served.reload(generation='{"max_tokens": 5}', system_prompt=PROMPT)
+            is_under_way = held(served.predictor)["r1_sequences_running"] == 1
         over_rest = ask_rest(served)
         over_grpc = ask_grpc(served)
         over_openai = ask_openai(served)
-        is_under_way = value(scrape(served.predictor.url), "r1_sequences_running") == 1
         last = json.loads(list(lines)[-1].removeprefix("data: "))
 
     assert is_under_way

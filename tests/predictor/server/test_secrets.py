@@ -105,7 +105,7 @@ QUOTED_GRPC = [
 
 
 def corpus_requests(wire: str, mode: int) -> list[bytes]:
-    """Return every eighth bad request of the corpus for a wire, others in each mode.
+    """Return every 24th bad request of the corpus for a wire, others in each mode.
 
     The corpus's own tests look for the secret in the answers to all of them.
     """
@@ -116,7 +116,7 @@ def corpus_requests(wire: str, mode: int) -> list[bytes]:
         for name in sorted(names - {"rest_cases_accepted"})
     ]
     groups = [cases for module in modules for cases in getattr(module, "GROUPS", {}).values()]
-    return [case.request for cases in groups for case in cases.values()][mode::8]
+    return [case.request for cases in groups for case in cases.values()][mode::24]
 
 
 def planted(requests: Iterable[bytes]) -> Iterator[bytes]:
@@ -127,8 +127,9 @@ def planted(requests: Iterable[bytes]) -> Iterator[bytes]:
 def test_while_it_serves_and_while_it_drains(start: Callable[..., Any], tmp_path: Path) -> None:
     system_prompt = tmp_path / "system-prompt.txt"
     system_prompt.write_text(MARKER)
-    faults = json.dumps({"step_delay_s": 0.005})
-    flags = ("--model-dir=demo", f"--defaults-dir={tmp_path}", "--grace-period-s=4")
+    # The long generations take 30 s.
+    faults = json.dumps({"step_delay_s": 0.01})
+    flags = ("--model-dir=demo", f"--defaults-dir={tmp_path}", "--grace-period-s=6")
     predictor = start(*flags, R1_FAULTS=faults)
     system_prompt.write_text(f"{MARKER}\0")
     wait_until(lambda: read_gauges(predictor)["r1_defaults_stale"] == 1)

@@ -85,6 +85,7 @@ def run_to_its_end(*flags: str) -> subprocess.CompletedProcess[str]:
             lambda d: edit_json(d / "generation_config.json", eos_token_id=3),
             "eos token has id",
             id="eos-mismatch",
+            marks=pytest.mark.nightly,
         ),
         pytest.param(corrupt_after_checksums, "SHA256SUMS", id="checksum"),
     ],
@@ -112,7 +113,13 @@ def test_a_model_that_cannot_be_served_is_refused_in_one_line(
         pytest.param(
             ("--model-dir=demo", "--model-name=a/b"), 1, "model_name is 'a/b'", id="model-name"
         ),
-        pytest.param(("--model-dir=demo", "--device=cuda"), 1, "device is cuda", id="no-cuda"),
+        pytest.param(
+            ("--model-dir=demo", "--device=cuda"),
+            1,
+            "device is cuda",
+            id="no-cuda",
+            marks=pytest.mark.nightly,
+        ),
         pytest.param(
             ("--model-dir=demo", "--max-model-len=5000"),
             1,

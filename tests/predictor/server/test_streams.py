@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from predictor.protocol import messages
+from tests.predictor.server.gauges import IDLE, held, wait_until
 
 QUESTION = "what is 128 + 367?"
 LONG = {"ignore_eos": True, "max_tokens": 1000}
@@ -103,28 +104,21 @@ def test_a_bad_request_for_a_stream_is_an_error_and_no_stream(rest: httpx.Client
 def test_questions_are_answered_and_streamed_while_a_long_generation_runs(
     rest: httpx.Client, rpc: Callable[..., Any], predictor: Any
 ) -> None:
-    has_begun = threading.Event()
+    body = {"text_input": "hello", "parameters": {"ignore_eos": True, "max_tokens": 4000}}
+    url = f"{predictor.url}/v2/models/r1/generate_stream"
+    with httpx.stream("POST", url, json=body, timeout=60) as response:
+        long = events(response)
+        next(long)
+        parts = stream(rest, QUESTION, temperature=0)
+        unary = rpc("ModelInfer", stream_request(QUESTION))
+        streamed = rpc("ModelStreamInfer", stream_request(QUESTION))
+        num_running = held(predictor)["r1_sequences_running"]
+    wait_until(lambda: held(predictor) == IDLE)
 
-    def generate_at_length() -> None:
-        body = {"text_input": "hello", "parameters": {"ignore_eos": True, "max_tokens": 2000}}
-        url = f"{predictor.url}/v2/models/r1/generate_stream"
-        with httpx.stream("POST", url, json=body, timeout=60) as response:
-            for _ in events(response):
-                has_begun.set()
-
-    long_generation = threading.Thread(target=generate_at_length)
-    long_generation.start()
-    assert has_begun.wait(30)
-
-    parts = stream(rest, QUESTION, temperature=0)
-    unary = rpc("ModelInfer", stream_request(QUESTION))
-    streamed = rpc("ModelStreamInfer", stream_request(QUESTION))
-
-    assert long_generation.is_alive()
+    assert num_running == 1
     assert joined(parts, "text_output") == "495"
     assert text_of(unary, "text_output") == "495"
     assert "".join(text_of(r.infer_response, "text_output") for r in streamed) == "495"
-    long_generation.join()
 
 
 class TestClientsThatLeave:
@@ -141,6 +135,8 @@ class TestClientsThatLeave:
         assert response.status_code == 200
         return time.monotonic() - started
 
+    @pytest.mark.nightly
+    @pytest.mark.timing
     def test_leaving_frees_the_engine_at_once(self, single: Any) -> None:
         url = f"{single.url}/v2/models/r1"
         body = {"text_input": "hello", "parameters": LONG}
