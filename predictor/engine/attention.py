@@ -124,11 +124,13 @@ def paged_attention(
     """Write k and v to the cache and return each token's attention over its own context.
 
     q and the result are [num_tokens, num_heads, head_dim], k and v [num_tokens, num_kv_heads,
-    head_dim]. Only slots of a sequence's context are read.
+    head_dim]. Only slots of a sequence's context are read. Tokens beyond those of ``metadata`` are
+    padding: they are not written, and attend to nothing.
     """
-    kv_cache.write(layer, metadata.slot_mapping, k, v)
+    num_tokens = len(metadata.slot_mapping)
+    kv_cache.write(layer, metadata.slot_mapping, k[:num_tokens], v[:num_tokens])
     keys, values = kv_cache.keys[layer], kv_cache.values[layer]
-    output = torch.empty_like(q)
+    output = torch.zeros_like(q)
     for group in metadata.decodes:
         output[group.rows] = _decode(
             q[group.rows], keys[group.slots], values[group.slots], group.mask, scale

@@ -9,6 +9,7 @@ import torch
 from predictor.engine.causal_lm import CausalLM
 from predictor.engine.engine import RunBatch
 from predictor.engine.faults import Faults
+from predictor.engine.linear import Linear, Projection
 from predictor.engine.sampler import uniform
 from predictor.engine.scheduler import Batch
 from predictor.engine.sequence import Sample
@@ -63,6 +64,18 @@ class _FaultyRun:
 
 def _weights(model: CausalLM) -> list[torch.Tensor]:
     """Return each weight once, though the head be tied to the embeddings."""
-    head = [] if model.lm_head is model.embed_tokens else [model.lm_head]
-    layers = [getattr(layer, field.name) for layer in model.layers for field in fields(layer)]
+    layers = [
+        tensor
+        for layer in model.layers
+        for field in fields(layer)
+        for tensor in _tensors(getattr(layer, field.name))
+    ]
+    head = [t for t in _tensors(model.lm_head) if t is not model.embed_tokens]
     return [model.embed_tokens, *layers, model.norm, *head]
+
+
+def _tensors(part: torch.Tensor | Projection) -> list[torch.Tensor]:
+    if isinstance(part, torch.Tensor):
+        return [part]
+    assert isinstance(part, Linear)
+    return [part.weight] if part.bias is None else [part.weight, part.bias]

@@ -16,6 +16,7 @@ from predictor.engine.kv_cache import KVCache
 from predictor.engine.messages import Ready
 from predictor.engine.model_config import ModelConfig, load_model_config
 from predictor.engine.model_runner import ModelRunner
+from predictor.engine.packing import pack
 from predictor.engine.scheduler import Scheduler
 from predictor.engine.sequence import SamplingParams, Sequence
 from predictor.engine.weights import load_causal_lm
@@ -44,6 +45,7 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
     dtype = _dtype(config, model_config, device)
     model = load_causal_lm(config.model_dir, model_config, device, dtype)
     inject_into_weights(model, config.faults)
+    pack(model)
     num_blocks = _num_blocks(config, model_config, device, dtype)
     kv_cache = _allocate_cache(config, model_config, num_blocks, model)
     scheduler = Scheduler(

@@ -32,11 +32,12 @@ class ModelRunner:
             self._kv_cache.block_size,
             device,
         )
-        # [num_tokens]
-        input_ids = torch.tensor([i for chunk in chunks for i in _token_ids(chunk)], device=device)
-        positions = torch.tensor([p for chunk in chunks for p in _positions(chunk)], device=device)
-        # [num_tokens, hidden_size]
-        hidden = self._model.forward(input_ids, positions, metadata, self._kv_cache)
+        input_ids = [i for chunk in chunks for i in _token_ids(chunk)]
+        positions = [p for chunk in chunks for p in _positions(chunk)]
+        # [num_rows, hidden_size]
+        hidden = self._model.forward(
+            self._rows(input_ids), self._rows(positions), metadata, self._kv_cache
+        )
         num_computed = itertools.accumulate(chunk.num_tokens for chunk in chunks)
         ends = [
             end - 1 for end, chunk in zip(num_computed, chunks, strict=True) if chunk.reaches_end
@@ -44,8 +45,13 @@ class ModelRunner:
         if not ends:
             return []
         # [num_ends, vocab_size]
-        logits = self._model.logits(hidden[torch.tensor(ends, device=device)])
+        logits = self._model.logits(hidden[self._rows(ends)])[: len(ends)]
         return sample(logits, [chunk.sequence for chunk in chunks if chunk.reaches_end])
+
+    def _rows(self, values: list[int]) -> torch.Tensor:
+        """Return int64 [num_rows], at least as many as the model needs; 0 is an id and a row."""
+        padding = [0] * (self._model.min_rows - len(values))
+        return torch.tensor(values + padding, device=self._kv_cache.keys.device)
 
 
 def _token_ids(chunk: Chunk) -> list[int]:

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from predictor.engine.causal_lm import CausalLM, DecoderLayer
 from predictor.engine.checkpoint import find_weight_files
+from predictor.engine.linear import Linear
 from predictor.engine.model_config import ModelConfig
 from predictor.errors import ModelRefused
 
@@ -39,7 +40,9 @@ def load_causal_lm(
             lm_head = embed_tokens
             tensors.check_tied("lm_head.weight", embed_tokens)
         tensors.check_nothing_left()
-    return CausalLM(config, embed_tokens=embed_tokens, layers=layers, norm=norm, lm_head=lm_head)
+    return CausalLM(
+        config, embed_tokens=embed_tokens, layers=layers, norm=norm, lm_head=Linear(lm_head)
+    )
 
 
 def _read_layer(tensors: "_Tensors", config: ModelConfig, index: int) -> DecoderLayer:
@@ -49,29 +52,33 @@ def _read_layer(tensors: "_Tensors", config: ModelConfig, index: int) -> Decoder
     attention, mlp = f"{layer}.self_attn", f"{layer}.mlp"
     return DecoderLayer(
         input_norm=tensors.read({f"{layer}.input_layernorm.weight": (hidden,)}),
-        qkv_weight=tensors.read(
-            {
-                f"{attention}.q_proj.weight": (q_rows, hidden),
-                f"{attention}.k_proj.weight": (kv_rows, hidden),
-                f"{attention}.v_proj.weight": (kv_rows, hidden),
-            }
+        qkv=Linear(
+            tensors.read(
+                {
+                    f"{attention}.q_proj.weight": (q_rows, hidden),
+                    f"{attention}.k_proj.weight": (kv_rows, hidden),
+                    f"{attention}.v_proj.weight": (kv_rows, hidden),
+                }
+            ),
+            tensors.read(
+                {
+                    f"{attention}.q_proj.bias": (q_rows,),
+                    f"{attention}.k_proj.bias": (kv_rows,),
+                    f"{attention}.v_proj.bias": (kv_rows,),
+                }
+            ),
         ),
-        qkv_bias=tensors.read(
-            {
-                f"{attention}.q_proj.bias": (q_rows,),
-                f"{attention}.k_proj.bias": (kv_rows,),
-                f"{attention}.v_proj.bias": (kv_rows,),
-            }
-        ),
-        o_weight=tensors.read({f"{attention}.o_proj.weight": (hidden, q_rows)}),
+        o=Linear(tensors.read({f"{attention}.o_proj.weight": (hidden, q_rows)})),
         post_attention_norm=tensors.read({f"{layer}.post_attention_layernorm.weight": (hidden,)}),
-        gate_up_weight=tensors.read(
-            {
-                f"{mlp}.gate_proj.weight": (intermediate, hidden),
-                f"{mlp}.up_proj.weight": (intermediate, hidden),
-            }
+        gate_up=Linear(
+            tensors.read(
+                {
+                    f"{mlp}.gate_proj.weight": (intermediate, hidden),
+                    f"{mlp}.up_proj.weight": (intermediate, hidden),
+                }
+            )
         ),
-        down_weight=tensors.read({f"{mlp}.down_proj.weight": (hidden, intermediate)}),
+        down=Linear(tensors.read({f"{mlp}.down_proj.weight": (hidden, intermediate)})),
     )
 
 
