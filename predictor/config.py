@@ -94,9 +94,10 @@ class EngineConfig:
         None, "Unset: 1 GiB on CPU, 90 % of what is free on CUDA.", least=1
     )
     num_threads: int | None = flag(
-        None, "CPU threads; unset: one a core, 1 for a tiny model.", least=1
+        None, "CPU threads; unset: one a CPU of the quota, 1 for a tiny model.", least=1
     )
     prefix_cache: bool = flag(True, "Whether prompts share what they begin with.")
+    prompt_lookup: bool = flag(True, "Whether text that repeats itself is computed ahead.")
     # max_num_batched_tokens bounds a step: on 2 cores at 90 GFLOP/s one of 2048 tokens takes over a
     # minute with 1.5 billion parameters, and over 5 with 7.
     step_timeout_s: float = flag(600.0, "An engine whose step takes longer is replaced.", least=0.1)

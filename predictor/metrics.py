@@ -190,6 +190,14 @@ class EngineCollector(Collector):
             stats.num_prefix_hit_tokens,
         )
         yield CounterMetricFamily(
+            "r1_draft_tokens", "Tokens computed ahead by prompt lookup", stats.num_draft_tokens
+        )
+        yield CounterMetricFamily(
+            "r1_accepted_draft_tokens",
+            "Tokens computed ahead that came to be sampled",
+            stats.num_accepted_tokens,
+        )
+        yield CounterMetricFamily(
             "r1_engine_restarts", "Engine processes after the first", self._client.num_restarts
         )
 

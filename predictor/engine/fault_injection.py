@@ -42,7 +42,7 @@ class _FaultyRun:
         self._faults = faults
         self._sleep = sleep
 
-    def __call__(self, batch: Batch) -> list[Sample]:
+    def __call__(self, batch: Batch) -> list[list[Sample]]:
         sampled = [chunk.sequence for chunk in batch.chunks if chunk.reaches_end]
         faults = self._faults
         if faults.step_delay_s:
@@ -53,8 +53,8 @@ class _FaultyRun:
         ):
             self._sleep(faults.stall_s)
         return [
-            Sample(None) if self._fails(sequence.id) else sample
-            for sequence, sample in zip(sampled, self._run(batch), strict=True)
+            [Sample(None)] if self._fails(sequence.id) else samples
+            for sequence, samples in zip(sampled, self._run(batch), strict=True)
         ]
 
     def _fails(self, sequence_id: int) -> bool:

@@ -1,7 +1,6 @@
 """EngineConfig -> an engine that has run once."""
 
 import logging
-import os
 import time
 from typing import Final
 
@@ -10,6 +9,7 @@ import torch
 from predictor.config import EngineConfig
 from predictor.engine.block_manager import BlockManager
 from predictor.engine.causal_lm import CausalLM
+from predictor.engine.cpus import num_cpus
 from predictor.engine.engine import Engine
 from predictor.engine.fault_injection import inject_into_steps, inject_into_weights
 from predictor.engine.kv_cache import KVCache
@@ -19,6 +19,7 @@ from predictor.engine.model_runner import ModelRunner
 from predictor.engine.packing import pack
 from predictor.engine.scheduler import Scheduler
 from predictor.engine.sequence import SamplingParams, Sequence
+from predictor.engine.speculation import PromptLookup
 from predictor.engine.weights import load_causal_lm
 from predictor.errors import SettingRefused
 
@@ -52,6 +53,7 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
         BlockManager(num_blocks, config.block_size, prefix_cache=config.prefix_cache),
         max_num_seqs=config.max_num_seqs,
         max_num_batched_tokens=config.max_num_batched_tokens,
+        lookup=_lookup(config),
     )
     run = ModelRunner(model, kv_cache).run
     _warm_up(Engine(scheduler, run, time.monotonic))
@@ -69,9 +71,14 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
     return Engine(scheduler, faulty_run, time.monotonic), ready
 
 
+def _lookup(config: EngineConfig) -> PromptLookup | None:
+    """Return None where it is off, or a fault counts steps by the tokens that a sequence has."""
+    return PromptLookup() if config.prompt_lookup and not config.faults.stall_s else None
+
+
 def _num_threads(model: ModelConfig) -> int:
-    """Return one a core, or one alone where a second gains next to nothing."""
-    return 1 if model.hidden_size <= SINGLE_THREAD_HIDDEN_SIZE else len(os.sched_getaffinity(0))
+    """Return one a CPU, or one alone where a second gains next to nothing."""
+    return 1 if model.hidden_size <= SINGLE_THREAD_HIDDEN_SIZE else num_cpus()
 
 
 def _device(config: EngineConfig) -> torch.device:

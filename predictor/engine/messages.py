@@ -54,13 +54,15 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
 
 class EngineStats(msgspec.Struct, frozen=True, array_like=True):
-    """What the engine holds now; preemptions and prefix hits are all since it started."""
+    """What the engine holds now; the last four are all since it started."""
 
     num_waiting: int = 0
     num_running: int = 0
     num_used_blocks: int = 0
     num_preemptions: int = 0
     num_prefix_hit_tokens: int = 0
+    num_draft_tokens: int = 0
+    num_accepted_tokens: int = 0
 
 
 class Step(msgspec.Struct, frozen=True, tag=True):

@@ -132,10 +132,13 @@ def _apply(message: ToEngine, engine: Engine) -> None:
 
 def _stats(engine: Engine) -> EngineStats:
     scheduler = engine.scheduler
+    lookup = scheduler.lookup
     return EngineStats(
         num_waiting=len(scheduler.waiting),
         num_running=len(scheduler.running),
         num_used_blocks=scheduler.blocks.num_owned,
         num_preemptions=scheduler.num_preemptions,
         num_prefix_hit_tokens=scheduler.num_prefix_hit_tokens,
+        num_draft_tokens=0 if lookup is None else lookup.num_draft_tokens,
+        num_accepted_tokens=0 if lookup is None else lookup.num_accepted_tokens,
     )

@@ -15,12 +15,19 @@ from predictor.engine.sequence import Sample, SamplingParams, Sequence, TokenLog
 MASK_64 = 2**64 - 1
 
 
-def sample(logits: torch.Tensor, sequences: list[Sequence]) -> list[Sample]:
-    """Sample one token for each row of ``logits``, float32 [num_rows, vocab_size]."""
+def sample(
+    logits: torch.Tensor, sequences: list[Sequence], positions: list[int] | None = None
+) -> list[Sample]:
+    """Sample one token for each row of ``logits``, float32 [num_rows, vocab_size].
+
+    A row's token is for its position in its sequence; without positions, for the next one.
+    """
+    if positions is None:
+        positions = [sequence.num_tokens for sequence in sequences]
     is_finite = torch.isfinite(logits.sum(dim=-1))
     if not is_finite.all():
         logits = logits.where(is_finite.unsqueeze(-1), 0.0)
-    token_ids = _choose(_adjust(logits, sequences), sequences)
+    token_ids = _choose(_adjust(logits, sequences), sequences, positions)
     logprobs = _logprobs(logits, sequences, token_ids)
     return [
         Sample(token_id, logprobs.get(row)) if is_row_finite else Sample(None)
@@ -30,12 +37,14 @@ def sample(logits: torch.Tensor, sequences: list[Sequence]) -> list[Sample]:
     ]
 
 
-def _choose(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:
+def _choose(logits: torch.Tensor, sequences: list[Sequence], positions: list[int]) -> list[int]:
     token_ids = logits.argmax(dim=-1)
     drawn = [row for row, sequence in enumerate(sequences) if sequence.params.temperature > 0]
     if drawn:
         rows = torch.tensor(drawn, device=logits.device)
-        token_ids[rows] = _draw(logits[rows], [sequences[row] for row in drawn])
+        numbers = [uniform(sequences[row].params.seed, positions[row]) for row in drawn]
+        params = [sequences[row].params for row in drawn]
+        token_ids[rows] = _draw(logits[rows], params, numbers)
     forced = [sequence.forced_token_id for sequence in sequences]
     return [
         token_id if forced_id is None else forced_id
@@ -93,14 +102,15 @@ def _penalize(row: torch.Tensor, sequence: Sequence) -> None:
     row[output_ids] -= params.presence_penalty + params.frequency_penalty * counts
 
 
-def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> torch.Tensor:
-    """Return a token id for each row, drawn after temperature, top_k, top_p and min_p."""
-    params = [sequence.params for sequence in sequences]
+def _draw(logits: torch.Tensor, params: list[SamplingParams], numbers: list[float]) -> torch.Tensor:
+    """Return a token id for each row, drawn after temperature, top_k, top_p and min_p.
+
+    Each row has a number in [0, 1) that decides.
+    """
     logits, token_ids = logits.sort(dim=-1, descending=True, stable=True)
     # float64, so that the cumulative sum of 150,000 probabilities still ends at 1.
     probs = torch.softmax(logits.double() / _column([p.temperature for p in params], logits), -1)
     probs = _filter(probs, params)
-    numbers = [uniform(s.params.seed, s.num_tokens) for s in sequences]
     # [num_rows, vocab_size]
     cumulative = probs.cumsum(dim=-1)
     target = _column(numbers, logits) * cumulative[:, -1:]

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 
 from predictor.engine.block_manager import BlockManager
 from predictor.engine.sequence import Sequence
+from predictor.engine.speculation import MAX_ROWS, PromptLookup
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The next ``num_tokens`` tokens of a sequence that are not in the KV cache yet."""
+    """The next ``num_tokens`` tokens of a sequence that are not in the KV cache yet.
+
+    A decode may have a draft of the tokens behind it, which are computed with it.
+    """
 
     sequence: Sequence
     num_tokens: int
+    draft: tuple[int, ...] = ()
 
     @property
     def reaches_end(self) -> bool:
@@ -22,7 +27,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step computes: the decodes (one token each), then chunks of prompts."""
+    """What one step computes: the decodes (one token each, and drafts), then chunks of prompts."""
 
     decodes: list[Chunk]
     prefills: list[Chunk]
@@ -42,10 +47,16 @@ class Scheduler:
     """
 
     def __init__(
-        self, blocks: BlockManager, *, max_num_seqs: int, max_num_batched_tokens: int
+        self,
+        blocks: BlockManager,
+        *,
+        max_num_seqs: int,
+        max_num_batched_tokens: int,
+        lookup: PromptLookup | None = None,
     ) -> None:
         assert max_num_batched_tokens >= max_num_seqs
         self.blocks = blocks
+        self.lookup = lookup
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
         self.num_preemptions = 0
@@ -67,6 +78,8 @@ class Scheduler:
         else:
             self.waiting.remove(sequence)
         self.blocks.free(sequence)
+        if self.lookup is not None:
+            self.lookup.forget(sequence)
 
     def schedule(self) -> Batch:
         """Return the next batch with the blocks for it allocated; empty only without work.
@@ -79,12 +92,9 @@ class Scheduler:
         prefills = self._schedule_running_prompts(budget)
         budget -= sum(chunk.num_tokens for chunk in prefills)
         prefills += self._admit(budget)
+        if decodes and not prefills and self.lookup is not None:
+            decodes = self._propose(decodes, self.lookup)
         return Batch(decodes, prefills)
-
-    def advance(self, batch: Batch) -> None:
-        """Note that the batch has run: what it computed is not computed again."""
-        for chunk in batch.chunks:
-            self.blocks.advance(chunk.sequence, chunk.num_tokens)
 
     def _schedule_decodes(self) -> list[Chunk]:
         decodes = []
@@ -94,6 +104,19 @@ class Scheduler:
             self.blocks.allocate(sequence, sequence.num_tokens)
             decodes.append(Chunk(sequence, 1))
         return decodes
+
+    def _propose(self, decodes: list[Chunk], lookup: PromptLookup) -> list[Chunk]:
+        """Let drafts have the rows and blocks that nobody needs."""
+        num_rows = min(MAX_ROWS, self._max_num_batched_tokens)
+        share = num_rows // len(decodes) - 1
+        return [self._with_draft(chunk.sequence, share, lookup) for chunk in decodes]
+
+    def _with_draft(self, sequence: Sequence, num_tokens: int, lookup: PromptLookup) -> Chunk:
+        draft = lookup.propose(sequence, num_tokens)
+        if not self.blocks.can_allocate(sequence, sequence.num_tokens + len(draft)):
+            return Chunk(sequence, 1)
+        self.blocks.allocate(sequence, sequence.num_tokens + len(draft))
+        return Chunk(sequence, 1, draft)
 
     def _make_room(self, sequence: Sequence) -> bool:
         """Preempt from the youngest on until the sequence can grow, or is preempted itself."""

@@ -33,7 +33,7 @@ class SlotModel:
     num_computed: int = 0
     failing: set[int] = field(default_factory=set)
 
-    def run(self, batch: Batch) -> list[Sample]:
+    def run(self, batch: Batch) -> list[list[Sample]]:
         running = self.scheduler.running
         self.check(running)
         read = {slot for s in running for slot in self.slots_of(s, 0, s.num_computed_tokens)}
@@ -49,7 +49,7 @@ class SlotModel:
         self.slots.update(written)
         self.num_computed += len(written)
         return [
-            Sample(None if s.id in self.failing else next_token(tuple(s.token_ids)))
+            [Sample(None if s.id in self.failing else next_token(tuple(s.token_ids)))]
             for s in (chunk.sequence for chunk in batch.chunks if chunk.reaches_end)
         ]
 

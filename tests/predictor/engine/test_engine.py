@@ -23,8 +23,8 @@ class Clock:
         return self.now_s
 
 
-def sample_sevens(batch: Batch) -> list[Sample]:
-    return [Sample(7) for chunk in batch.chunks if chunk.reaches_end]
+def sample_sevens(batch: Batch) -> list[list[Sample]]:
+    return [[Sample(7)] for chunk in batch.chunks if chunk.reaches_end]
 
 
 def make_engine(
@@ -87,7 +87,7 @@ def test_one_that_has_to_queue_waits_until_another_has_ended() -> None:
 def test_a_first_token_that_fails_tells_the_queue_time_too() -> None:
     clock = Clock()
     scheduler = Scheduler(BlockManager(8, BLOCK_SIZE), max_num_seqs=1, max_num_batched_tokens=8)
-    engine = Engine(scheduler, lambda batch: [Sample(None)], clock)
+    engine = Engine(scheduler, lambda batch: [[Sample(None)]], clock)
     engine.add(make_sequence(0))
     clock.now_s = 1.5
 

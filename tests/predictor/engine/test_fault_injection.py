@@ -21,8 +21,8 @@ from predictor.engine.sequence import FinishReason, Sample, SamplingParams, Sequ
 from predictor.engine.weights import load_causal_lm
 
 
-def sample_sevens(batch: Batch) -> list[Sample]:
-    return [Sample(7) for chunk in batch.chunks if chunk.reaches_end]
+def sample_sevens(batch: Batch) -> list[list[Sample]]:
+    return [[Sample(7)] for chunk in batch.chunks if chunk.reaches_end]
 
 
 def run(

@@ -24,6 +24,8 @@ STATS = EngineStats(
     num_used_blocks=3,
     num_preemptions=4,
     num_prefix_hit_tokens=5,
+    num_draft_tokens=6,
+    num_accepted_tokens=7,
 )
 
 

@@ -35,11 +35,11 @@ class GatedModel:
     has_begun: threading.Event = field(default_factory=threading.Event)
     num_steps: int = 0
 
-    def run(self, batch: Batch) -> list[Sample]:
+    def run(self, batch: Batch) -> list[list[Sample]]:
         self.num_steps += 1
         self.has_begun.set()
         self.permits.get(timeout=TIMEOUT_S)
-        return [Sample(7) for chunk in batch.chunks if chunk.reaches_end]
+        return [[Sample(7)] for chunk in batch.chunks if chunk.reaches_end]
 
 
 @dataclass

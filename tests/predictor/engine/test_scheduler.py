@@ -28,7 +28,7 @@ class FakeRunner:
 
     batches: list[Batch] = field(default_factory=list)
 
-    def run(self, batch: Batch) -> list[Sample]:
+    def run(self, batch: Batch) -> list[list[Sample]]:
         self.batches.append(batch)
         for chunk in batch.chunks:
             num_slots = len(chunk.sequence.block_table) * BLOCK_SIZE
@@ -37,7 +37,7 @@ class FakeRunner:
         owned = Counter(block for c in batch.chunks for block in c.sequence.block_table)
         assert all(count == 1 for count in owned.values())
         return [
-            Sample(next_token(chunk.sequence.token_ids))
+            [Sample(next_token(chunk.sequence.token_ids))]
             for chunk in batch.chunks
             if chunk.reaches_end
         ]
@@ -220,7 +220,7 @@ def test_a_sequence_whose_logits_are_not_finite_ends_alone() -> None:
     scheduler = Scheduler(BlockManager(64, BLOCK_SIZE), max_num_seqs=4, max_num_batched_tokens=64)
     engine = Engine(
         scheduler,
-        lambda batch: [Sample(None if c.sequence.id == 1 else 7) for c in batch.chunks],
+        lambda batch: [[Sample(None if c.sequence.id == 1 else 7)] for c in batch.chunks],
         lambda: 0.0,
     )
     engine.add(make_sequence(0, max_tokens=2))
