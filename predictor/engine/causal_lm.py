@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import embedding, silu
+from torch.nn.functional import embedding, rms_norm, silu
 
 from predictor.engine.attention import AttentionMetadata, paged_attention
 from predictor.engine.kv_cache import KVCache
@@ -78,11 +78,10 @@ class CausalLM:
         cos, sin = self.rotary_embedding.cos_sin(positions)  # [num_tokens, 1, head_dim / 2]
         hidden = embedding(input_ids, self.embed_tokens)  # [num_tokens, hidden_size]
         for index, layer in enumerate(self.layers):
-            q, k, v = self._project_qkv(layer, hidden, cos, sin)
+            q, kv = self._project_qkv(layer, hidden, cos, sin)
             attended = paged_attention(
                 q,
-                k,
-                v,
+                kv,
                 kv_cache=kv_cache,
                 layer=index,
                 metadata=metadata,
@@ -99,15 +98,15 @@ class CausalLM:
 
     def _project_qkv(
         self, layer: DecoderLayer, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return rotated q [num_tokens, num_heads, head_dim] and k, and v, with num_kv_heads."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rotated q [num_tokens, num_heads, head_dim], and k rotated and v, joined."""
         num_heads, num_kv_heads = self.config.num_heads, self.config.num_kv_heads
         normed = self._rms_norm(hidden, layer.input_norm)
         qkv = layer.qkv(normed)
         heads = qkv.view(len(qkv), -1, self.config.head_dim)  # [num_tokens, all heads, head_dim]
-        qk, v = torch.split(heads, [num_heads + num_kv_heads, num_kv_heads], dim=1)
-        q, k = torch.split(rotate(qk, cos, sin), [num_heads, num_kv_heads], dim=1)
-        return q, k, v
+        rotate(heads[:, : num_heads + num_kv_heads], cos, sin)
+        q, kv = torch.split(heads, [num_heads, 2 * num_kv_heads], dim=1)
+        return q, kv
 
     def _mlp(self, layer: DecoderLayer, hidden: torch.Tensor) -> torch.Tensor:
         normed = self._rms_norm(hidden, layer.post_attention_norm)
@@ -115,7 +114,5 @@ class CausalLM:
         return layer.down(silu(gate) * up)  # [num_tokens, hidden_size]
 
     def _rms_norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """RMSNorm, https://arxiv.org/abs/1910.07467, its mean in float32."""
-        wide = x.float()
-        mean_square = wide.square().mean(-1, keepdim=True)  # [num_tokens, 1]
-        return weight * (wide * torch.rsqrt(mean_square + self.config.rms_norm_eps)).to(x.dtype)
+        """RMSNorm, https://arxiv.org/abs/1910.07467, computed in float32."""
+        return rms_norm(x, weight.shape, weight, self.config.rms_norm_eps)

@@ -8,7 +8,8 @@ from predictor.engine.model_config import ModelConfig
 class KVCache:
     """Keys and values of ``num_blocks`` blocks; a slot holds garbage until it is written.
 
-    ``keys`` and ``values`` are [num_layers, num_blocks * block_size, num_kv_heads, head_dim].
+    ``entries`` is [num_layers, num_blocks * block_size, 2 * num_kv_heads, head_dim]: in each slot
+    the keys' heads, then the values'.
     """
 
     def __init__(
@@ -20,10 +21,11 @@ class KVCache:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        shape = (config.num_layers, num_blocks * block_size, config.num_kv_heads, config.head_dim)
+        num_slots, num_heads = num_blocks * block_size, 2 * config.num_kv_heads
         self.block_size = block_size
-        self.keys = torch.empty(shape, device=device, dtype=dtype)
-        self.values = torch.empty(shape, device=device, dtype=dtype)
+        self.entries = torch.empty(
+            (config.num_layers, num_slots, num_heads, config.head_dim), device=device, dtype=dtype
+        )
 
     @staticmethod
     def bytes_per_block(config: ModelConfig, *, block_size: int, dtype: torch.dtype) -> int:
@@ -31,9 +33,17 @@ class KVCache:
         token_bytes = config.num_kv_heads * config.head_dim * dtype.itemsize
         return 2 * config.num_layers * block_size * token_bytes
 
-    def write(
-        self, layer: int, slot_mapping: torch.Tensor, k: torch.Tensor, v: torch.Tensor
-    ) -> None:
-        """Store k and v [num_tokens, num_kv_heads, head_dim] in int64 slots [num_tokens]."""
-        self.keys[layer].index_copy_(0, slot_mapping, k)
-        self.values[layer].index_copy_(0, slot_mapping, v)
+    @property
+    def device(self) -> torch.device:
+        return self.entries.device
+
+    def write(self, layer: int, slot_mapping: torch.Tensor, kv: torch.Tensor) -> None:
+        """Store keys and values [num_tokens, 2 * num_kv_heads, head_dim] in int64 slots."""
+        self.entries[layer].index_copy_(0, slot_mapping, kv)
+
+    def read(self, layer: int, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return keys and values, each [*slots.shape, num_kv_heads, head_dim]."""
+        # Copies whole slots: on CPU three to eight times as fast as an index of two dimensions.
+        taken = self.entries[layer].index_select(0, slots.flatten())
+        keys, values = taken.view(*slots.shape, *taken.shape[1:]).chunk(2, dim=-2)
+        return keys, values

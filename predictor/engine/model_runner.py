@@ -31,7 +31,7 @@ class ModelRunner:
         metadata = build_attention_metadata(
             [span for chunk in chunks for span in _spans(chunk)],
             self._kv_cache.block_size,
-            self._kv_cache.keys.device,
+            self._kv_cache.device,
         )
         input_ids = [i for chunk in chunks for i in _token_ids(chunk)]
         positions = [p for chunk in chunks for p in _positions(chunk)]
@@ -56,7 +56,7 @@ class ModelRunner:
     def _rows(self, values: list[int]) -> torch.Tensor:
         """Return int64 [num_rows], at least as many as the model needs; 0 is an id and a row."""
         padding = [0] * (self._model.min_rows - len(values))
-        return torch.tensor(values + padding, device=self._kv_cache.keys.device)
+        return torch.tensor(values + padding, device=self._kv_cache.device)
 
 
 def _spans(chunk: Chunk) -> Iterator[tuple[int, int, list[int]]]:

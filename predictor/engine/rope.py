@@ -26,12 +26,11 @@ class RotaryEmbedding:
         return angles.cos() * self.attention_factor, angles.sin() * self.attention_factor
 
 
-def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotate heads [num_tokens, num_heads, head_dim], computed in float32, in x's dtype."""
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> None:
+    """Rotate heads [num_tokens, num_heads, head_dim] in place, computed in float32."""
     # Dimension i is paired with i + head_dim / 2, as checkpoints of the Llama family are laid out.
     first, second = x.chunk(2, dim=-1)  # [num_tokens, num_heads, head_dim / 2]
-    rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
-    return rotated.to(x.dtype)  # [num_tokens, num_heads, head_dim]
+    x.copy_(torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1))
 
 
 def build_rotary_embedding(config: ModelConfig, device: torch.device) -> RotaryEmbedding:

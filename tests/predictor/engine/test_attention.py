@@ -32,8 +32,7 @@ def make_cache(num_blocks: int = 10) -> KVCache:
     cache = KVCache(
         config, num_blocks=num_blocks, block_size=BLOCK_SIZE, device=CPU, dtype=torch.float32
     )
-    cache.keys.fill_(torch.nan)
-    cache.values.fill_(torch.nan)
+    cache.entries.fill_(torch.nan)
     return cache
 
 
@@ -54,24 +53,21 @@ def test_each_token_attends_to_its_own_context_and_reads_no_other_slot(
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     cache = make_cache()
-    q, k, v, expected = [], [], [], []
+    q, kv, expected = [], [], []
     for num_computed, num_new, block_table in chunks:
         length = num_computed + num_new
         all_q = torch.randn(length, NUM_HEADS, HEAD_DIM, generator=generator)
-        all_k = torch.randn(length, NUM_KV_HEADS, HEAD_DIM, generator=generator)
-        all_v = torch.randn(length, NUM_KV_HEADS, HEAD_DIM, generator=generator)
+        all_kv = torch.randn(length, 2 * NUM_KV_HEADS, HEAD_DIM, generator=generator)
         slots = [block_table[p // BLOCK_SIZE] * BLOCK_SIZE + p % BLOCK_SIZE for p in range(length)]
         computed = torch.tensor(slots[:num_computed], dtype=torch.int64)
-        cache.write(1, computed, all_k[:num_computed], all_v[:num_computed])
+        cache.write(1, computed, all_kv[:num_computed])
         q.append(all_q[num_computed:])
-        k.append(all_k[num_computed:])
-        v.append(all_v[num_computed:])
-        expected.append(dense_attention(all_q, all_k, all_v)[num_computed:])
+        kv.append(all_kv[num_computed:])
+        expected.append(dense_attention(all_q, *all_kv.chunk(2, dim=1))[num_computed:])
 
     output = paged_attention(
         torch.cat(q),
-        torch.cat(k),
-        torch.cat(v),
+        torch.cat(kv),
         kv_cache=cache,
         layer=1,
         metadata=build_attention_metadata(chunks, BLOCK_SIZE, CPU),

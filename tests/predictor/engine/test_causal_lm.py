@@ -38,8 +38,7 @@ def make_cache(model: CausalLM) -> KVCache:
     cache = KVCache(
         model.config, num_blocks=NUM_BLOCKS, block_size=BLOCK_SIZE, device=CPU, dtype=model.dtype
     )
-    cache.keys.fill_(torch.nan)
-    cache.values.fill_(torch.nan)
+    cache.entries.fill_(torch.nan)
     return cache
 
 

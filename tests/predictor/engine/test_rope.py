@@ -64,15 +64,26 @@ def test_heads_are_rotated_as_transformers_rotates_them(
     expected, _ = apply_rotary_pos_emb(q.transpose(0, 1)[None], q.transpose(0, 1)[None], cos, sin)
 
     embedding = build_rotary_embedding(load_model_config(model_dir), CPU)
-    rotated = rotate(q, *embedding.cos_sin(positions))
+    rotate(q, *embedding.cos_sin(positions))
 
-    torch.testing.assert_close(rotated, expected[0].transpose(0, 1), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(q, expected[0].transpose(0, 1), rtol=1e-6, atol=1e-6)
 
 
 def test_half_precision_heads_are_rotated_in_float32() -> None:
     q = torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(0)).bfloat16()
     angles = torch.linspace(0, 3, 24).view(3, 1, 8)
 
-    rotated = rotate(q, angles.cos(), angles.sin())
+    wide = q.float()
 
-    assert torch.equal(rotated, rotate(q.float(), angles.cos(), angles.sin()).bfloat16())
+    rotate(q, angles.cos(), angles.sin())
+    rotate(wide, angles.cos(), angles.sin())
+
+    assert torch.equal(q, wide.bfloat16())
+
+
+def test_heads_are_rotated_where_they_are() -> None:
+    heads = torch.ones(3, 4, 16)
+
+    rotate(heads[:, :3], torch.zeros(3, 1, 8), torch.ones(3, 1, 8))
+
+    assert heads[:, :, 0].tolist() == [[-1, -1, -1, 1]] * 3
