@@ -8,6 +8,7 @@ A step packs its tokens: one for a decode, several for a chunk of a prompt.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -24,24 +25,25 @@ class DecodeGroup:
 
     rows   int64 [num_decodes], the tokens of the step
     slots  int64 [num_decodes, max_context_len], where each context is in the cache
-    mask   bool [num_decodes, max_context_len], false past the context
+    bias   [num_decodes, max_context_len], added to the scores: -inf past the context
     """
 
     rows: torch.Tensor
     slots: torch.Tensor
-    mask: torch.Tensor
+    bias: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrefillChunk:
     """Tokens ``start .. start + length`` of the step, the last ones of their context.
 
-    ``slots`` is int64 [context_len], where the context is in the cache.
+    ``slots`` is int64 [context_len], where the context is in the cache; None where the context is
+    these tokens alone.
     """
 
     start: int
     length: int
-    slots: torch.Tensor
+    slots: torch.Tensor | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +59,13 @@ class AttentionMetadata:
 
 
 def build_attention_metadata(
-    chunks: Sequence[tuple[int, int, list[int]]], block_size: int, device: torch.device
+    chunks: Sequence[tuple[int, int, list[int]]], kv_cache: KVCache
 ) -> AttentionMetadata:
     """Lay out (num_computed, num_new, block_table) of each sequence, in the order of the tokens.
 
     A chunk of one token counts as a decode: a first token needs nothing else.
     """
+    block_size, device = kv_cache.block_size, kv_cache.device
     new_slots: list[int] = []
     groups: dict[int, list[tuple[int, int, list[int]]]] = {}
     prefills: list[PrefillChunk] = []
@@ -80,28 +83,29 @@ def build_attention_metadata(
             width = 1 << (len(blocks) - 1).bit_length()
             groups.setdefault(width, []).append((start, context_len, blocks))
         else:
-            slots = _slots([blocks], block_size, device)[0, :context_len]
+            slots = _slots([blocks], block_size, device)[0, :context_len] if num_computed else None
             prefills.append(PrefillChunk(start, num_new, slots))
     return AttentionMetadata(
         slot_mapping=torch.tensor(new_slots, dtype=torch.int64, device=device),
-        decodes=tuple(
-            _build_group(group, width, block_size, device) for width, group in groups.items()
-        ),
+        decodes=tuple(_build_group(group, width, kv_cache) for width, group in groups.items()),
         prefills=tuple(prefills),
     )
 
 
 def _build_group(
-    group: list[tuple[int, int, list[int]]], width: int, block_size: int, device: torch.device
+    group: list[tuple[int, int, list[int]]], width: int, kv_cache: KVCache
 ) -> DecodeGroup:
+    device = kv_cache.device
     rows, context_lens, tables = zip(*group, strict=True)
-    slots = _slots([t + t[:1] * (width - len(t)) for t in tables], block_size, device)
-    positions = torch.arange(width * block_size, device=device)
-    mask = positions < torch.tensor(context_lens, device=device)[:, None]
+    padded = [t + t[:1] * (width - len(t)) for t in tables]
+    slots = _slots(padded, kv_cache.block_size, device)
+    positions = torch.arange(width * kv_cache.block_size, device=device)
+    is_past = positions >= torch.tensor(context_lens, device=device)[:, None]
     # Past its context a sequence reads its own first slot again, since a zero weight does not
     # silence a NaN in a slot that was never written.
-    slots = torch.where(mask, slots, slots[:, :1])
-    return DecodeGroup(torch.tensor(rows, device=device), slots, mask)
+    slots = torch.where(is_past, slots[:, :1], slots)
+    bias = torch.zeros(is_past.shape, device=device, dtype=kv_cache.dtype)
+    return DecodeGroup(torch.tensor(rows, device=device), slots, bias.masked_fill_(is_past, -inf))
 
 
 def _slots(tables: list[list[int]], block_size: int, device: torch.device) -> torch.Tensor:
@@ -130,17 +134,20 @@ def paged_attention(
     output = torch.zeros_like(q)
     for group in metadata.decodes:
         keys, values = kv_cache.read(layer, group.slots)
-        attended = _decode(q.index_select(0, group.rows), keys, values, group.mask, scale)
+        attended = _decode(q.index_select(0, group.rows), keys, values, group.bias, scale)
         output.index_copy_(0, group.rows, attended)
     for chunk in metadata.prefills:
-        keys, values = kv_cache.read(layer, chunk.slots)
         tokens = slice(chunk.start, chunk.start + chunk.length)
+        if chunk.slots is None:
+            keys, values = kv[tokens].chunk(2, dim=1)
+        else:
+            keys, values = kv_cache.read(layer, chunk.slots)
         output[tokens] = _prefill(q[tokens], keys, values, scale)
     return output
 
 
 def _decode(
-    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, scale: float
+    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor, scale: float
 ) -> torch.Tensor:
     """Attend with one query a sequence over [num_decodes, context_len, num_kv_heads, head_dim]."""
     num_decodes, _, num_kv_heads, head_dim = keys.shape
@@ -150,7 +157,7 @@ def _decode(
         grouped,  # [num_decodes, num_kv_heads, group_size, head_dim]
         keys.transpose(1, 2),  # [num_decodes, num_kv_heads, context_len, head_dim]
         values.transpose(1, 2),
-        attn_mask=mask[:, None, None, :],
+        attn_mask=bias[:, None, None, :],
         scale=scale,
     )
     return attended.reshape(q.shape)  # [num_decodes, num_heads, head_dim]

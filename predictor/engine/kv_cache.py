@@ -37,6 +37,10 @@ class KVCache:
     def device(self) -> torch.device:
         return self.entries.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.entries.dtype
+
     def write(self, layer: int, slot_mapping: torch.Tensor, kv: torch.Tensor) -> None:
         """Store keys and values [num_tokens, 2 * num_kv_heads, head_dim] in int64 slots."""
         self.entries[layer].index_copy_(0, slot_mapping, kv)

@@ -28,11 +28,8 @@ class ModelRunner:
         A draft token is a decode of its own, whose context ends with it.
         """
         chunks = batch.chunks
-        metadata = build_attention_metadata(
-            [span for chunk in chunks for span in _spans(chunk)],
-            self._kv_cache.block_size,
-            self._kv_cache.device,
-        )
+        spans = [span for chunk in chunks for span in _spans(chunk)]
+        metadata = build_attention_metadata(spans, self._kv_cache)
         input_ids = [i for chunk in chunks for i in _token_ids(chunk)]
         positions = [p for chunk in chunks for p in _positions(chunk)]
         # [num_rows, hidden_size]

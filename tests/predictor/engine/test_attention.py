@@ -70,7 +70,7 @@ def test_each_token_attends_to_its_own_context_and_reads_no_other_slot(
         torch.cat(kv),
         kv_cache=cache,
         layer=1,
-        metadata=build_attention_metadata(chunks, BLOCK_SIZE, CPU),
+        metadata=build_attention_metadata(chunks, cache),
         scale=SCALE,
     )
 
@@ -80,23 +80,31 @@ def test_each_token_attends_to_its_own_context_and_reads_no_other_slot(
 def test_decodes_of_unlike_length_are_grouped_by_powers_of_two_of_blocks() -> None:
     chunks = [(20, 1, [0, 1, 2, 3, 4, 5]), (5, 1, [6, 7]), (4, 3, [8, 9]), (7, 1, [10, 11])]
 
-    metadata = build_attention_metadata(chunks, BLOCK_SIZE, CPU)
+    metadata = build_attention_metadata(chunks, make_cache())
 
     assert [group.rows.tolist() for group in metadata.decodes] == [[0], [1, 5]]
     assert [tuple(group.slots.shape) for group in metadata.decodes] == [
         (1, 8 * BLOCK_SIZE),
         (2, 2 * BLOCK_SIZE),
     ]
-    assert [group.mask.sum(-1).tolist() for group in metadata.decodes] == [[21], [6, 8]]
+    assert [(group.bias == 0).sum(-1).tolist() for group in metadata.decodes] == [[21], [6, 8]]
     assert [(chunk.start, chunk.length) for chunk in metadata.prefills] == [(2, 3)]
 
 
 def test_a_step_without_decodes_has_no_group() -> None:
-    assert build_attention_metadata([(0, 2, [0])], BLOCK_SIZE, CPU).decodes == ()
+    assert build_attention_metadata([(0, 2, [0])], make_cache()).decodes == ()
 
 
 def test_blocks_past_the_context_are_left_out() -> None:
-    metadata = build_attention_metadata([(3, 1, [3, 5]), (2, 2, [1, 4, 6])], BLOCK_SIZE, CPU)
+    metadata = build_attention_metadata([(3, 1, [3, 5]), (2, 2, [1, 4, 6])], make_cache())
 
     assert metadata.decodes[0].slots.tolist() == [[12, 13, 14, 15]]
-    assert metadata.prefills[0].slots.tolist() == [4, 5, 6, 7]
+    (chunk,) = metadata.prefills
+    assert chunk.slots is not None
+    assert chunk.slots.tolist() == [4, 5, 6, 7]
+
+
+def test_a_prompt_that_is_computed_whole_reads_nothing_from_the_cache() -> None:
+    metadata = build_attention_metadata([(0, 2, [1]), (1, 2, [2])], make_cache())
+
+    assert [chunk.slots is None for chunk in metadata.prefills] == [True, False]

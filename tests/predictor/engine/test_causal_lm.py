@@ -57,7 +57,7 @@ def run_step(model: CausalLM, cache: KVCache, chunks: list[Chunk]) -> list[torch
     """Return the logits of each chunk's tokens."""
     spans = [range(computed, computed + num_new) for _, _, computed, num_new in chunks]
     metadata = build_attention_metadata(
-        [(computed, num_new, table) for _, table, computed, num_new in chunks], BLOCK_SIZE, CPU
+        [(computed, num_new, table) for _, table, computed, num_new in chunks], cache
     )
     input_ids = [chunk[0][p] for chunk, span in zip(chunks, spans, strict=True) for p in span]
     positions = [p for span in spans for p in span]
@@ -139,9 +139,10 @@ def test_a_packed_step_equals_transformers(
 
 def test_hidden_states_equal_transformers(model: CausalLM, reference: Qwen2ForCausalLM) -> None:
     (prompt,) = make_prompts(9)
-    metadata = build_attention_metadata([(0, 9, [2, 0, 1])], BLOCK_SIZE, CPU)
+    cache = make_cache(model)
+    metadata = build_attention_metadata([(0, 9, [2, 0, 1])], cache)
 
-    hidden = model.forward(torch.tensor(prompt), torch.arange(9), metadata, make_cache(model))
+    hidden = model.forward(torch.tensor(prompt), torch.arange(9), metadata, cache)
 
     with torch.inference_mode():
         expected = reference.model(torch.tensor([prompt])).last_hidden_state[0]
