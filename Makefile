@@ -13,6 +13,9 @@
 # make canary-power    how often and how soon the judge is right, beside the rules of others
 # make soak            1,000 rollouts killed and 1,000 with faults, each judged by its end
 #
+# make bench-engine    the engine beside transformers, and vLLM where that is installed
+# make bench-host      the host's time in a step      make bench-products   weights by their form
+#
 # make image   the container image, by $(BUILD_IMAGE)      make sbom   its bill of materials
 # make image-test   builds and runs it, by buildah and podman, as root
 # make locks   what it is installed from, resolved anew
@@ -24,6 +27,7 @@ TORCH_INDEX ?=
 VENV := .venv
 DEMO ?= loadtest-demo
 CANARY_DEMO ?= canary-demo
+BENCH ?=
 INSTALLED := $(VENV)/installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # checkov pins a hundred packages of its own.
@@ -38,7 +42,7 @@ IMAGE_FLAGS ?=
 # Where torch's CPU wheel is, which PyPI lacks.
 TORCH_LINKS ?= https://download.pytorch.org/whl/cpu/torch/
 
-.PHONY: serve loadtest-demo selfcheck loadtest-capacity canary-power canary-demo soak test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
+.PHONY: serve bench-engine bench-host bench-products loadtest-demo selfcheck loadtest-capacity canary-power canary-demo soak test nightly check lint-manifests scan-manifests image image-test sbom locks format clean
 
 serve: $(INSTALLED)
 	@$(VENV)/bin/r1-predictor --model-dir demo
@@ -51,6 +55,12 @@ selfcheck: $(INSTALLED)
 
 loadtest-capacity: $(INSTALLED) $(RIVALS:=/installed)
 	$(VENV)/bin/python -m tests.loadtest.capacity
+
+bench-engine: $(INSTALLED)
+	$(VENV)/bin/python -m tests.predictor.bench $(BENCH)
+
+bench-host bench-products: bench-%: $(INSTALLED)
+	$(VENV)/bin/python -m tests.predictor.bench.$*
 
 canary-power: $(INSTALLED)
 	$(VENV)/bin/python -m tests.canary.power
