@@ -72,8 +72,9 @@ def load_engine(config: EngineConfig) -> tuple[Engine, Ready]:
 
 
 def _lookup(config: EngineConfig) -> PromptLookup | None:
-    """Return None where it is off, or a fault counts steps by the tokens that a sequence has."""
-    return PromptLookup() if config.prompt_lookup and not config.faults.stall_s else None
+    """Return None where it is off, or a fault takes a step for a token of each sequence."""
+    has_slow_steps = config.faults.stall_s or config.faults.step_delay_s
+    return PromptLookup() if config.prompt_lookup and not has_slow_steps else None
 
 
 def _num_threads(model: ModelConfig) -> int:

@@ -1,6 +1,7 @@
 """Prompt lookup gives the same tokens as no lookup, in fewer steps where text repeats itself."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from predictor.config import DEMO_MODEL_DIR, EngineConfig
 from predictor.engine.block_manager import BlockManager
 from predictor.engine.engine import Engine
+from predictor.engine.faults import Faults
 from predictor.engine.loader import load_engine
 from predictor.engine.scheduler import Batch, Scheduler
 from predictor.engine.sequence import (
@@ -218,3 +220,22 @@ def test_the_model_s_tokens_and_logprobs_are_those_without_lookup_to_the_bit(
     ]
     assert num_steps < num_steps_without
     assert without[-1].finish_reason in (FinishReason.LENGTH, FinishReason.STOP_TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "has_lookup"),
+    [
+        pytest.param({}, True, id="by-default"),
+        pytest.param({"prompt_lookup": False}, False, id="off"),
+        pytest.param({"faults": Faults(step_delay_s=3600)}, False, id="slow-steps"),
+        pytest.param({"faults": Faults(stall_s=3600)}, False, id="stall"),
+    ],
+)
+def test_it_is_off_by_its_flag_and_where_a_fault_counts_on_a_token_a_step(
+    settings_: dict[str, Any], has_lookup: bool
+) -> None:
+    config = EngineConfig(model_dir=DEMO_MODEL_DIR, device="cpu", num_threads=1, **settings_)
+
+    engine, _ = load_engine(config)
+
+    assert (engine.scheduler.lookup is not None) is has_lookup
